@@ -1,0 +1,1 @@
+"""From rooms to rows: transports, streams, legs, and the agreements they are derived from."""

@@ -1,0 +1,43 @@
+"""Negotiation: from an offer and an agreement to an answer and the next agreement.
+
+Pure functions. They know SDP and agreements; they know no socket, no clock and no participant, and
+they put no row. Nothing in a description makes them raise: what cannot be answered is a
+`NegotiationRefused` with a sentence.
+
+Two connections, each with one direction of offers (dialect v0). The client offers its publisher
+connection: `answer_publisher_offer`. We offer the subscriber connection: `offer_to_subscriber`,
+then `accept_subscriber_answer`. On both we are ICE-lite and the DTLS server; everything is bundled
+on one transport. Serves RFC 9429 (JSEP), RFC 3264, RFC 8839, RFC 8842, RFC 8843.
+"""
+
+from gateway.signalling.negotiation.answer import answer_publisher_offer, claim_sections
+from gateway.signalling.negotiation.offer import accept_subscriber_answer, offer_to_subscriber
+from gateway.signalling.negotiation.values import (
+    Accepted,
+    Answered,
+    Candidate,
+    Claimed,
+    NegotiationRefused,
+    Offer,
+    PendingTrack,
+    SectionRejected,
+    SsrcSource,
+    WantedLeg,
+)
+
+__all__ = [
+    "Accepted",
+    "Answered",
+    "Candidate",
+    "Claimed",
+    "NegotiationRefused",
+    "Offer",
+    "PendingTrack",
+    "SectionRejected",
+    "SsrcSource",
+    "WantedLeg",
+    "accept_subscriber_answer",
+    "answer_publisher_offer",
+    "claim_sections",
+    "offer_to_subscriber",
+]
