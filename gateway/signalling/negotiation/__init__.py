@@ -10,8 +10,9 @@ then `accept_subscriber_answer`. On both we are ICE-lite and the DTLS server; ev
 on one transport. Serves RFC 9429 (JSEP), RFC 3264, RFC 8839, RFC 8842, RFC 8843.
 """
 
+from gateway.signalling.negotiation.acceptance import accept_subscriber_answer
 from gateway.signalling.negotiation.answer import answer_publisher_offer, claim_sections
-from gateway.signalling.negotiation.offer import accept_subscriber_answer, offer_to_subscriber
+from gateway.signalling.negotiation.offer import offer_to_subscriber
 from gateway.signalling.negotiation.values import (
     Accepted,
     Answered,

@@ -1,19 +1,42 @@
-"""The subscriber connection: we offer, the client answers."""
+"""The subscriber connection: we offer, the client answers.
+
+RFC 9429 section 5.2 for an offerer that is ICE-lite, bundles everything and only sends. The data
+section comes first and is always there, so that ICE and DTLS come up in an empty room. Sections are
+never removed: that of a leg no longer wanted turns inactive, and once the client has agreed to
+that, a new leg of the same kind takes it over. It must have been inactive in between, or the client
+would not see that a track ended and another began.
+"""
 
 from __future__ import annotations
 
+import dataclasses
+import re
 from collections.abc import Sequence
 
 from gateway.ids import RowIds
-from gateway.sfu.agreement import Agreement, Fingerprint
+from gateway.sfu.agreement import Agreement, Fingerprint, Kind, Section, SectionUse
+from gateway.signalling.negotiation import codecs, extensions, transport
+from gateway.signalling.negotiation.answer import MAX_MESSAGE_BYTES, SCTP_PORT
 from gateway.signalling.negotiation.values import (
-    Accepted,
     Candidate,
-    NegotiationRefused,
     Offer,
     SsrcSource,
     WantedLeg,
 )
+from gateway.signalling.sdp import (
+    MAX_SECTIONS,
+    Direction,
+    MediaSection,
+    Msid,
+    Setup,
+    SsrcAttribute,
+    SsrcGroup,
+    render,
+)
+
+# RFC 8830 section 2 allows 64 characters. Clients split at the "|" and drop a track whose stream id
+# does not have exactly one.
+_STREAM_ID = re.compile(r"[!-{}~]{1,32}\|[!-{}~]{1,31}")
 
 
 def offer_to_subscriber(
@@ -31,14 +54,139 @@ def offer_to_subscriber(
     sections of the same kind are used for new legs. Call it with an agreement that has no other
     offer in flight. New legs take their row ids from `row_ids`.
     """
-    raise NotImplementedError
+    sections, left_out = _propose(agreement, wanted, row_ids, new_ssrc)
+    out = dataclasses.replace(
+        agreement,
+        last_offer_id=agreement.last_offer_id + 1,
+        session_version=agreement.session_version + 1,
+    )
+    ours = transport.local_transport(agreement, fingerprints, candidates, Setup.ACTPASS)
+    media = [ours.on(_media_section(section)) for section in sections]
+    return Offer(
+        id=out.last_offer_id,
+        sdp=render(transport.session_of(out, media, allow_mixed=True)),
+        agreement=out,
+        sections=sections,
+        mid_to_track_id={s.mid: s.track_sid for s in sections if s.use is SectionUse.LEG},
+        left_out=left_out,
+    )
 
 
-def accept_subscriber_answer(
-    agreement: Agreement, offer: Offer, answer_sdp: str
-) -> Accepted | NegotiationRefused:
-    """Take the subscriber's answer to `offer`. `agreement` is the stored `offer.agreement`.
+# ---------------------------------------------------------------------------------- the proposal
 
-    What the answerer kept is what holds: its payload types, its subset of the header extensions.
+
+def _propose(
+    agreement: Agreement, wanted: Sequence[WantedLeg], row_ids: RowIds, new_ssrc: SsrcSource
+) -> tuple[tuple[Section, ...], tuple[str, ...]]:
+    """The sections to offer, and sids of tracks for which none is left."""
+    legs = {leg.track_sid: leg for leg in wanted}
+    sections = [_kept_or_idle(section, legs) for section in agreement.sections]
+    if not sections:
+        sections.append(Section("0", Kind.APPLICATION, SectionUse.DATA))
+    free = [i for i, s in enumerate(agreement.sections) if s.use is SectionUse.IDLE]
+    ssrcs = _FreshSsrcs(new_ssrc, taken=sections)
+    left_out = []
+    for leg in legs.values():
+        if agreement.section_of_track(leg.track_sid) is not None:
+            continue
+        index = next((i for i in free if sections[i].kind is leg.kind), None)
+        if index is not None:
+            free.remove(index)
+            sections[index] = _leg(sections[index].mid, leg, row_ids, ssrcs)
+        elif len(sections) < MAX_SECTIONS and leg.kind is not Kind.APPLICATION:
+            sections.append(_leg(str(len(sections)), leg, row_ids, ssrcs))
+        else:
+            left_out.append(leg.track_sid)
+    return tuple(sections), tuple(left_out)
+
+
+def _kept_or_idle(section: Section, wanted: dict[str, WantedLeg]) -> Section:
+    if section.use is SectionUse.LEG and section.track_sid not in wanted:
+        return Section(section.mid, section.kind, SectionUse.IDLE)
+    return section
+
+
+def _leg(mid: str, leg: WantedLeg, row_ids: RowIds, ssrcs: _FreshSsrcs) -> Section:
+    return Section(
+        mid=mid,
+        kind=leg.kind,
+        use=SectionUse.LEG,
+        row=row_ids.next(),
+        track_sid=leg.track_sid,
+        ssrc=ssrcs.next(),
+        rtx_ssrc=ssrcs.next() if leg.kind is Kind.VIDEO else 0,
+        stream_id=_stream_id(leg),
+    )
+
+
+def _stream_id(leg: WantedLeg) -> str:
+    """The wanted stream id, or one made of the track's sid where the client chose an unfit name.
+
+    Tracks of one stream are played in step; a track in a stream of its own is not, but is played.
     """
-    raise NotImplementedError
+    if _STREAM_ID.fullmatch(leg.stream_id):
+        return leg.stream_id
+    return f"{leg.stream_id.partition('|')[0]}|{leg.track_sid}"
+
+
+class _FreshSsrcs:
+    """SSRCs that are not in use on the transport; 0 is none."""
+
+    def __init__(self, source: SsrcSource, taken: Sequence[Section]) -> None:
+        self._source = source
+        self._taken = {0} | {n for s in taken for n in (s.ssrc, s.rtx_ssrc)}
+
+    def next(self) -> int:
+        ssrc = self._source()
+        while ssrc in self._taken:
+            ssrc = self._source()
+        self._taken.add(ssrc)
+        return ssrc
+
+
+# -------------------------------------------------------------------------------- the description
+
+
+def _media_section(section: Section) -> MediaSection:
+    if section.kind is Kind.APPLICATION:
+        return _data_section(section)
+    base = MediaSection(
+        kind=section.kind,
+        port=0 if section.use is SectionUse.REJECTED else 9,
+        protocol="UDP/TLS/RTP/SAVPF",
+        formats=(),
+        mid=section.mid,
+        direction=Direction.INACTIVE,
+        extmaps=extensions.offered_for(section.kind),
+        extmap_allow_mixed=True,
+    )
+    # An idle section keeps all formats, as whatever comes next on it may use them.
+    rtx = section.use is not SectionUse.LEG or bool(section.rtx_ssrc)
+    base = codecs.offer_formats(section.kind, rtx=rtx).on(base)
+    return _with_leg(base, section) if section.use is SectionUse.LEG else base
+
+
+def _data_section(section: Section) -> MediaSection:
+    return MediaSection(
+        kind=section.kind,
+        port=0 if section.use is SectionUse.REJECTED else 9,
+        protocol="UDP/DTLS/SCTP",
+        formats=("webrtc-datachannel",),
+        mid=section.mid,
+        sctp_port=SCTP_PORT,
+        max_message_bytes=MAX_MESSAGE_BYTES,
+    )
+
+
+def _with_leg(base: MediaSection, section: Section) -> MediaSection:
+    # RFC 7022: one CNAME per publisher, which its sid names well enough. The source itself comes
+    # first: receivers take the second a=ssrc for its retransmissions, FID group or not.
+    cname = section.stream_id.partition("|")[0]
+    ssrcs = [ssrc for ssrc in (section.ssrc, section.rtx_ssrc) if ssrc]
+    return dataclasses.replace(
+        base,
+        direction=Direction.SENDONLY,
+        msids=(Msid(section.stream_id, section.track_sid),),
+        ssrcs=tuple(SsrcAttribute(ssrc, "cname", cname) for ssrc in ssrcs),
+        ssrc_groups=(SsrcGroup("FID", tuple(ssrcs)),) if len(ssrcs) == 2 else (),
+    )

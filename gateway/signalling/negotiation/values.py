@@ -55,10 +55,10 @@ class NegotiationRefused:
 
 @dataclass(frozen=True, slots=True)
 class SectionRejected:
-    """One section was answered with port 0 although the client wanted it to carry something."""
+    """One section was answered with port 0 although the client had not closed it."""
 
     mid: str
-    kind: Kind
+    kind: str  # as the client wrote it
     client_track_id: str
     sentence: str
 
