@@ -1,0 +1,1 @@
+//! Conversations between a client and an association, on a clock of ours.
