@@ -14,7 +14,10 @@
 //! | [`sender_report::PublisherClock`] | publisher transport | subscribers | RFC 3550 section 6.4.1 |
 //! | [`sender_report::StreamClock`] | received media SSRC | subscribers | RFC 3550 section 6.4.1 |
 //! | [`reports::ReportSchedule`] | transport | both | RFC 3550 section 6.2 |
+//!
+//! [`compound`] writes the reports of a transport, [`ntp`] converts times and measures round trips.
 
+pub mod compound;
 pub mod key_frame;
 pub mod nack;
 pub mod ntp;

@@ -1,9 +1,8 @@
 //! What we say about an RTP stream that we receive: the report block of RFC 3550 section 6.4.1, made
 //! as its appendix A does, one machine per SSRC.
 //!
-//! It is told only of packets that authenticated and were not replayed, with the packet index of RFC
-//! 3711 section 3.3.1 as extended sequence number. Hence two steps of appendix A.1 are missing:
-//! a source needs no probation, and duplicates cannot occur.
+//! It is told only of packets that authenticated and were not replayed. Hence two steps of appendix
+//! A.1 are missing: a source needs no probation, and duplicates cannot occur.
 //!
 //! Retransmissions (RFC 4588) are a stream of their own. A packet recovered through RTX is reported
 //! in the RTX SSRC's block and stays lost in that of the media SSRC: this is what libwebrtc does, and
@@ -132,7 +131,7 @@ impl Reception {
     #[must_use]
     pub fn jitter(&self) -> Duration {
         Duration::from_nanos(
-            u64::from(self.jitter_q4 >> 4) * 1_000_000_000 / u64::from(self.clock_hz),
+            u64::from(self.jitter_q4 >> 4) * 1_000_000_000 / u64::from(self.clock_hz.max(1)),
         )
     }
 

@@ -30,7 +30,7 @@ const WINDOW: Duration = Duration::from_secs(30);
 const SLEW: u64 = 2000;
 
 /// An offset this far off is no drift: the publisher's clock was set, or slept. Followed at once.
-const STEP: i64 = 1_000_000_000;
+const STEP: u64 = 1_000_000_000;
 
 /// The offset from a publisher's NTP clock to our time: one per publisher transport.
 #[derive(Clone, Debug, Default)]
@@ -103,7 +103,7 @@ impl Synced {
 
     fn follow(&mut self, target: i64, now: Time) {
         let off = target.saturating_sub(self.offset);
-        if off.abs() >= STEP {
+        if off.unsigned_abs() >= STEP {
             self.offset = target;
             return;
         }

@@ -74,7 +74,7 @@ fn a_late_packet_is_not_lost() {
 
 #[test]
 fn a_packet_older_than_the_first_belongs_to_the_stream() {
-    let mut reception = received([10, 11, 9, 8]);
+    let reception = received([10, 11, 9, 8]);
     assert_eq!((reception.lost(), reception.packets()), (0, 4));
 }
 

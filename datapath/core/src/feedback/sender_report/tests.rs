@@ -259,4 +259,19 @@ proptest! {
             }
         }
     }
+
+    #[test]
+    fn no_report_and_no_moment_can_break_it(
+        reports in prop::collection::vec((any::<u64>(), any::<u32>(), any::<u64>()), 1..50),
+        asked: u64,
+    ) {
+        let mut sfu = Sfu::new();
+        for (ntp, timestamp, now) in reports {
+            sfu.publisher.sender_report(Ntp(ntp), Time(now));
+            sfu.audio.sender_report(Ntp(ntp), timestamp);
+            sfu.video.sender_report(Ntp(!ntp), timestamp);
+            let _ = sfu.leg_reports(asked);
+            let _ = sfu.leg_reports(now);
+        }
+    }
 }
