@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from gateway.auth.claims import claims_of
-from gateway.auth.grant import EMPTY, Grant
+from gateway.auth.grant import Grant
 from gateway.auth.signature import sign
 
 # A session gets a fresh token at least every 5 min, so that it can reconnect however long the call
@@ -23,20 +23,19 @@ def mint(
     identity: str,
     room: str,
     now_s: float,
-    ttl_s: float,
+    valid_s: float,
     name: str = "",
-    video: Mapping[str, Any] = EMPTY,
+    can_publish: bool = True,
 ) -> str:
-    """A token that lets `identity` join `room` from `now_s` (seconds since 1970) for `ttl_s`.
+    """A token that lets `identity` join `room` from `now_s` (seconds since 1970) for `valid_s`.
 
-    `video` holds further fields of the video grant, in LiveKit's spelling. Raises ValueError if
-    the secret is empty or looks like another sort of key.
+    Raises ValueError if the secret is empty or looks like another sort of key.
     """
     claims: dict[str, Any] = {"iss": key, "sub": identity}
-    claims |= {"nbf": int(now_s), "exp": int(now_s + ttl_s)}
+    claims |= {"nbf": int(now_s), "exp": int(now_s + valid_s)}
     if name:
         claims["name"] = name
-    claims["video"] = {"roomJoin": True, "room": room, **video}
+    claims["video"] = {"roomJoin": True, "room": room, "canPublish": can_publish}
     return sign(claims, secret)
 
 
