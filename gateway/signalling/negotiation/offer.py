@@ -2,9 +2,13 @@
 
 RFC 9429 section 5.2 for an offerer that is ICE-lite, bundles everything and only sends. The data
 section comes first and is always there, so that ICE and DTLS come up in an empty room. Sections are
-never removed: that of a leg no longer wanted turns inactive, and once the client has agreed to
-that, a new leg of the same kind takes it over. It must have been inactive in between, or the client
-would not see that a track ended and another began.
+never removed: that of a leg no longer wanted turns inactive and stays.
+
+A new leg takes an inactive section over only if it must. A browser's track keeps the id that it had
+when its section was new, and clients know a track by that id unless the stream id names it ("PA_x|
+TR_x"): so a leg that takes a section over gets such a stream id, and is no longer played in step
+with its publisher's other tracks. And the section must have been inactive in an offer that was
+answered, or the client would not see that one track ended and another began.
 """
 
 from __future__ import annotations
@@ -34,6 +38,10 @@ from gateway.signalling.sdp import (
     render,
 )
 
+# Idle sections that may stand by before legs take them over. More: longer descriptions (some 1 KB
+# each), to be parsed by every client on every change. Fewer: lip sync is lost after fewer rejoins.
+IDLE_SECTIONS = 32
+
 # RFC 8830 section 2 allows 64 characters. Clients split at the "|" and drop a track whose stream id
 # does not have exactly one.
 _STREAM_ID = re.compile(r"[!-{}~]{1,32}\|[!-{}~]{1,31}")
@@ -50,9 +58,9 @@ def offer_to_subscriber(
 ) -> Offer:
     """Offer the subscriber exactly the wanted tracks, and the data section (mid "0").
 
-    Tracks that have a leg keep its section, SSRCs and row id. Legs no longer wanted turn idle; idle
-    sections of the same kind are used for new legs. Call it with an agreement that has no other
-    offer in flight. New legs take their row ids from `row_ids`.
+    Tracks that have a leg keep its section, SSRCs and row id. Legs no longer wanted turn idle. New
+    legs get new sections, or idle ones where there are many, and row ids from `row_ids`. Call it
+    with an agreement that has no other offer in flight.
     """
     sections, left_out = _propose(agreement, wanted, row_ids, new_ssrc)
     out = dataclasses.replace(
@@ -83,21 +91,32 @@ def _propose(
     sections = [_kept_or_idle(section, legs) for section in agreement.sections]
     if not sections:
         sections.append(Section("0", Kind.APPLICATION, SectionUse.DATA))
-    free = [i for i, s in enumerate(agreement.sections) if s.use is SectionUse.IDLE]
+    idle = [i for i, s in enumerate(agreement.sections) if s.use is SectionUse.IDLE]
     ssrcs = _FreshSsrcs(new_ssrc, taken=sections)
     left_out = []
     for leg in legs.values():
         if agreement.section_of_track(leg.track_sid) is not None:
             continue
-        index = next((i for i in free if sections[i].kind is leg.kind), None)
-        if index is not None:
-            free.remove(index)
-            sections[index] = _leg(sections[index].mid, leg, row_ids, ssrcs)
-        elif len(sections) < MAX_SECTIONS and leg.kind is not Kind.APPLICATION:
-            sections.append(_leg(str(len(sections)), leg, row_ids, ssrcs))
-        else:
+        index = _index_for(leg, sections, idle)
+        if index is None or leg.kind is Kind.APPLICATION:
             left_out.append(leg.track_sid)
+        elif index == len(sections):
+            sections.append(_leg(str(index), leg, _stream_id(leg), row_ids, ssrcs))
+        else:
+            idle.remove(index)
+            sections[index] = _leg(sections[index].mid, leg, _own_stream_id(leg), row_ids, ssrcs)
     return tuple(sections), tuple(left_out)
+
+
+def _index_for(leg: WantedLeg, sections: Sequence[Section], idle: Sequence[int]) -> int | None:
+    """Where a new leg goes: a new section at the end, an idle one, or (None) nowhere."""
+    room_at_end = len(sections) < MAX_SECTIONS
+    names_itself = _stream_id(leg) == _own_stream_id(leg)
+    if names_itself or len(idle) >= IDLE_SECTIONS or not room_at_end:
+        index = next((i for i in idle if sections[i].kind is leg.kind), None)
+        if index is not None:
+            return index
+    return len(sections) if room_at_end else None
 
 
 def _kept_or_idle(section: Section, wanted: dict[str, WantedLeg]) -> Section:
@@ -106,7 +125,7 @@ def _kept_or_idle(section: Section, wanted: dict[str, WantedLeg]) -> Section:
     return section
 
 
-def _leg(mid: str, leg: WantedLeg, row_ids: RowIds, ssrcs: _FreshSsrcs) -> Section:
+def _leg(mid: str, leg: WantedLeg, stream_id: str, row_ids: RowIds, ssrcs: _FreshSsrcs) -> Section:
     return Section(
         mid=mid,
         kind=leg.kind,
@@ -115,17 +134,17 @@ def _leg(mid: str, leg: WantedLeg, row_ids: RowIds, ssrcs: _FreshSsrcs) -> Secti
         track_sid=leg.track_sid,
         ssrc=ssrcs.next(),
         rtx_ssrc=ssrcs.next() if leg.kind is Kind.VIDEO else 0,
-        stream_id=_stream_id(leg),
+        stream_id=stream_id,
     )
 
 
 def _stream_id(leg: WantedLeg) -> str:
-    """The wanted stream id, or one made of the track's sid where the client chose an unfit name.
+    """The wanted stream id, or one of the track's own where the client chose an unfit name."""
+    return leg.stream_id if _STREAM_ID.fullmatch(leg.stream_id) else _own_stream_id(leg)
 
-    Tracks of one stream are played in step; a track in a stream of its own is not, but is played.
-    """
-    if _STREAM_ID.fullmatch(leg.stream_id):
-        return leg.stream_id
+
+def _own_stream_id(leg: WantedLeg) -> str:
+    """A stream id that names the track: "PA_x|TR_x"."""
     return f"{leg.stream_id.partition('|')[0]}|{leg.track_sid}"
 
 
