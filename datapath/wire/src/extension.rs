@@ -12,6 +12,8 @@ pub const ONE_BYTE_PROFILE: u16 = 0xBEDE;
 pub const TWO_BYTE_PROFILE: u16 = 0x1000;
 /// Length of a block's own header: profile and length.
 pub const BLOCK_HEADER_BYTES: usize = 4;
+/// Most data that a block's length, in words, can say.
+const DATA_BYTES_MAX: usize = 4 * 0xFFFF;
 
 /// How the headers of a block's elements look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -156,7 +158,7 @@ impl<'a> Writer<'a> {
             Form::TwoByte => ([id, data_bytes], 2),
         };
         let end = self.at + header_bytes + data.len();
-        if padded_to_4(end) > self.out.len() {
+        if padded_to_4(end) > self.out.len().min(BLOCK_HEADER_BYTES + DATA_BYTES_MAX) {
             return Err(WriteError::Space);
         }
         let space = self.out.get_mut(self.at..end).ok_or(WriteError::Space)?;
@@ -185,8 +187,7 @@ impl<'a> Writer<'a> {
             Form::OneByte => ONE_BYTE_PROFILE,
             Form::TwoByte => TWO_BYTE_PROFILE,
         };
-        // At most 255 identifiers of 257 bytes each could repeat beyond this; a packet cannot.
-        let words = u16::try_from((end - BLOCK_HEADER_BYTES) / 4).unwrap_or(u16::MAX);
+        let words = ((end - BLOCK_HEADER_BYTES) / 4) as u16; // at most DATA_BYTES_MAX: `push`
         let ([p0, p1], [w0, w1]) = (profile.to_be_bytes(), words.to_be_bytes());
         block
             .iter_mut()

@@ -7,7 +7,6 @@ use crate::bytes::{array_at, u8_at, u24_at, u32_at};
 
 const IDENTIFIER: [u8; 4] = *b"REMB";
 const MANTISSA_BITS: u32 = 18;
-const EXPONENT_MAX: u32 = 63;
 /// Most SSRCs that the count can say.
 const SSRCS_MAX: usize = 255;
 
@@ -16,13 +15,16 @@ const SSRCS_MAX: usize = 255;
 pub struct Remb<'a> {
     /// Who estimates.
     pub sender_ssrc: u32,
-    /// Bits per second; what exceeds 64 bits is `u64::MAX`.
+    /// Bits per second; what exceeds 64 bits is read as [`Remb::BPS_MAX`].
     pub bps: u64,
     /// The sources that it holds for.
     pub ssrcs: Entries<'a, 4>,
 }
 
 impl<'a> Remb<'a> {
+    /// The highest estimate that is read or written: no sender has means to exceed it.
+    pub const BPS_MAX: u64 = 0x3_FFFF << 46;
+
     /// Whether an application layer feedback message is a REMB.
     pub(super) fn is_in(body: &[u8]) -> bool {
         array_at(body, 8) == Some(&IDENTIFIER)
@@ -35,7 +37,7 @@ impl<'a> Remb<'a> {
         let bps = if mantissa == 0 || mantissa.leading_zeros() >= exponent {
             mantissa << exponent
         } else {
-            u64::MAX
+            Self::BPS_MAX
         };
         Some(Self {
             sender_ssrc: u32_at(body, 0)?,
@@ -86,6 +88,6 @@ fn write_head(out: &mut Vec<u8>, sender_ssrc: u32, bps: u64, count: u8) {
 /// Six bits of exponent, eighteen of mantissa.
 fn code(bps: u64) -> u32 {
     let bits = u64::BITS - bps.leading_zeros();
-    let exponent = bits.saturating_sub(MANTISSA_BITS).min(EXPONENT_MAX);
+    let exponent = bits.saturating_sub(MANTISSA_BITS); // at most 46
     exponent << MANTISSA_BITS | (bps >> exponent) as u32
 }

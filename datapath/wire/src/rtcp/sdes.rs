@@ -56,7 +56,8 @@ impl<'a> Sdes<'a> {
 
     /// Appends a packet with one chunk that carries only a CNAME, cut at 255 bytes.
     pub fn write_cname(out: &mut Vec<u8>, ssrc: u32, cname: &str) {
-        let cname = &cname.as_bytes()[..cname.floor_char_boundary(TEXT_BYTES_MAX)];
+        let cut = cname.floor_char_boundary(TEXT_BYTES_MAX);
+        let cname = cname.as_bytes().get(..cut).unwrap_or_default();
         write_packet(out, 1, packet_type::SDES, |out| {
             out.extend_from_slice(&ssrc.to_be_bytes());
             out.extend_from_slice(&[CNAME, cname.len() as u8]); // at most 255: cut above

@@ -79,7 +79,8 @@ impl<'a> Builder<'a> {
         } else {
             500
         };
-        let reason = &reason.as_bytes()[..reason.floor_char_boundary(REASON_BYTES_MAX)];
+        let cut = reason.floor_char_boundary(REASON_BYTES_MAX);
+        let reason = reason.as_bytes().get(..cut).unwrap_or_default();
         self.head(kind::ERROR_CODE, 4 + reason.len());
         // Both below 256: the code is below 700.
         self.out

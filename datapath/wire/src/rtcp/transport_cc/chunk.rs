@@ -6,7 +6,7 @@
 use crate::bytes::{array_at, u8_at};
 
 /// Most packets of a run length chunk: 13 bits.
-const RUN_MAX: usize = 0x1FFF;
+pub(super) const RUN_MAX: usize = 0x1FFF;
 /// Symbols of a status vector chunk of one bit each.
 const ONE_BIT_SYMBOLS: usize = 14;
 /// Symbols of a status vector chunk of two bits each.
@@ -183,6 +183,12 @@ impl Packer {
 
     /// Appends what waits.
     pub(super) fn finish(mut self, out: &mut Vec<u8>) {
+        let symbols = self.symbols();
+        if !self.is_run() && !symbols.contains(&Symbol::Large) {
+            // One last vector; the status count says where it ends.
+            let chunk = one_bit(symbols);
+            return self.leave(chunk, self.len, out);
+        }
         while self.len > 0 {
             self.emit(out);
         }
@@ -205,25 +211,41 @@ impl Packer {
         self.waiting.get(..self.len).unwrap_or(&self.waiting)
     }
 
-    /// Appends one chunk of what waits: a run if it is one, else as many symbols as fit.
+    /// Whether what waits is of one symbol.
+    fn is_run(&self) -> bool {
+        let symbols = self.symbols();
+        symbols.iter().all(|symbol| symbols.first() == Some(symbol))
+    }
+
+    /// Appends one full chunk of what waits: a run, else fourteen symbols, else the first seven,
+    /// of which there are enough: only a symbol that `room_for` refuses leads here.
     fn emit(&mut self, out: &mut Vec<u8>) {
         let symbols = self.symbols();
         let first = symbols.first().copied().unwrap_or(Symbol::NotReceived);
-        let (chunk, used) = if symbols.iter().all(|symbol| *symbol == first) {
+        let (chunk, used) = if self.is_run() {
             (first.bits() << 13 | self.len as u16, self.len) // at most RUN_MAX: `room_for`
-        } else if symbols.contains(&Symbol::Large) || self.len <= TWO_BIT_SYMBOLS {
-            (
-                0xC000 | vector(symbols, TWO_BIT_SYMBOLS, 2),
-                self.len.min(TWO_BIT_SYMBOLS),
-            )
+        } else if self.len == ONE_BIT_SYMBOLS && !symbols.contains(&Symbol::Large) {
+            (one_bit(symbols), self.len)
         } else {
-            (0x8000 | vector(symbols, ONE_BIT_SYMBOLS, 1), self.len)
+            (two_bit(symbols), self.len.min(TWO_BIT_SYMBOLS))
         };
+        self.leave(chunk, used, out);
+    }
+
+    fn leave(&mut self, chunk: u16, used: usize, out: &mut Vec<u8>) {
         self.waiting.rotate_left(used.min(ONE_BIT_SYMBOLS));
         self.len -= used;
         self.chunks += 1;
         out.extend_from_slice(&chunk.to_be_bytes());
     }
+}
+
+fn one_bit(symbols: &[Symbol]) -> u16 {
+    0x8000 | vector(symbols, ONE_BIT_SYMBOLS, 1)
+}
+
+fn two_bit(symbols: &[Symbol]) -> u16 {
+    0xC000 | vector(symbols, TWO_BIT_SYMBOLS, 2)
 }
 
 /// The first `count` symbols of `width` bits each, the first one highest; missing ones are zero.

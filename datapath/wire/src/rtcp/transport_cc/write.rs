@@ -4,8 +4,8 @@
 //! takes as many arrivals as fit it; the caller goes on with the rest. Deltas are differences of
 //! ticks, so that rounding never adds up.
 
-use super::chunk::{Packer, Symbol};
-use super::{REFERENCE_TICKS, TICK_NS, TransportCc};
+use super::chunk::{Packer, RUN_MAX, Symbol};
+use super::{REFERENCE_TICKS, TICK_NS};
 use crate::rtcp::{format, packet_type, write_packet, write_ssrcs};
 
 /// Most bytes of a packet. Higher: fewer packets at high rates, but with the SRTCP trailer it must
@@ -62,6 +62,7 @@ impl FeedbackHeader {
             Some(_) | None => first.sequence,
         };
         let reference = first.ticks / REFERENCE_TICKS;
+        let walk = || Walk::new(base, reference * REFERENCE_TICKS);
         let mut taken = 0;
         write_packet(
             out,
@@ -73,94 +74,110 @@ impl FeedbackHeader {
                 let count_at = out.len();
                 let [.., r0, r1, r2] = reference.to_be_bytes();
                 out.extend_from_slice(&[0, 0, r0, r1, r2, self.feedback_count]);
-                let chunks = write_chunks(arrivals, base, reference * REFERENCE_TICKS, out);
+                let (reported, statuses) = write_chunks(arrivals, walk(), out);
                 let field = out.iter_mut().skip(count_at);
                 field
-                    .zip(chunks.statuses.to_be_bytes())
+                    .zip(statuses.to_be_bytes())
                     .for_each(|(to, from)| *to = from);
-                taken = chunks.taken;
-                let reported = arrivals.get(..taken).unwrap_or_default();
-                write_deltas(reported, base, reference * REFERENCE_TICKS, out);
+                write_deltas(arrivals.get(..reported).unwrap_or_default(), walk(), out);
+                taken = reported;
             },
         );
         taken
     }
 }
 
-/// What the chunks speak of.
-struct Chunks {
-    statuses: u16,
-    taken: usize,
+/// Goes through arrivals in the order in which they are reported.
+struct Walk {
+    base: u64,
+    last: Option<u64>,
+    ticks: u64,
 }
 
-/// Appends the chunks of as many arrivals as fit.
-fn write_chunks(
-    arrivals: &[Arrival],
-    base: u64,
-    reference_ticks: u64,
-    out: &mut Vec<u8>,
-) -> Chunks {
+/// What an arrival adds to the report.
+struct Step {
+    /// Numbers before it that did not arrive.
+    skipped: u64,
+    /// Ticks since the arrival before, which no symbol may be able to carry.
+    delta: i64,
+}
+
+impl Walk {
+    const fn new(base: u64, reference_ticks: u64) -> Self {
+        Self {
+            base,
+            last: None,
+            ticks: reference_ticks,
+        }
+    }
+
+    /// `None` for an arrival whose number was passed already.
+    fn step(&self, arrival: &Arrival) -> Option<Step> {
+        let skipped = match self.last {
+            Some(last) => arrival.sequence.checked_sub(last)?.checked_sub(1)?,
+            None => arrival.sequence.checked_sub(self.base)?,
+        };
+        let delta = i128::from(arrival.ticks) - i128::from(self.ticks);
+        // What exceeds 64 bits exceeds every delta as well.
+        Some(Step {
+            skipped,
+            delta: i64::try_from(delta).unwrap_or(i64::MAX),
+        })
+    }
+
+    const fn take(&mut self, arrival: &Arrival) {
+        self.last = Some(arrival.sequence);
+        self.ticks = arrival.ticks;
+    }
+
+    /// How many numbers were passed.
+    fn statuses(&self) -> u64 {
+        self.last.map_or(0, |last| last - self.base + 1) // never below the base: `step`
+    }
+}
+
+/// Appends the chunks of as many arrivals as fit. Returns how many arrivals that is and how many
+/// numbers the chunks speak of.
+fn write_chunks(arrivals: &[Arrival], mut walk: Walk, out: &mut Vec<u8>) -> (usize, u16) {
     let mut packer = Packer::new();
-    let (mut next, mut ticks, mut taken, mut delta_bytes) = (base, reference_ticks, 0, 0);
+    let (mut taken, mut delta_bytes) = (0, 0);
     for arrival in arrivals {
-        let Some(skipped) = arrival.sequence.checked_sub(next) else {
+        let Some(Step { skipped, delta }) = walk.step(arrival) else {
             taken += 1; // not ascending
             continue;
         };
-        let Some(symbol) = Symbol::for_delta(delta(ticks, arrival.ticks)) else {
+        let Some(symbol) = Symbol::for_delta(delta) else {
             break;
         };
-        // At most one chunk for what waits, one per started run of those skipped, two for this.
-        let chunks =
-            packer.chunks + 4 + usize::try_from(skipped / 0x1FFF).unwrap_or(usize::MAX / 8);
-        let bytes = HEAD_BYTES + 2 * chunks + delta_bytes + 2;
-        let too_many = arrival.sequence - base >= STATUSES_MAX || bytes > PACKET_BYTES_MAX;
-        if too_many && next != base {
+        if arrival.sequence - walk.base >= STATUSES_MAX {
+            break;
+        }
+        // Before this arrival at most what waits and the runs of those skipped, after it one more.
+        let chunks = packer.chunks + 4 + skipped as usize / RUN_MAX;
+        if HEAD_BYTES + 2 * chunks + delta_bytes + 2 > PACKET_BYTES_MAX {
             break;
         }
         packer.push(Symbol::NotReceived, skipped as usize, out);
         packer.push(symbol, 1, out);
+        walk.take(arrival);
         delta_bytes += symbol.delta_bytes().unwrap_or_default();
-        (next, ticks, taken) = (arrival.sequence + 1, arrival.ticks, taken + 1);
+        taken += 1;
     }
     packer.finish(out);
-    // Below STATUSES_MAX: checked above, and for the first arrival by the choice of the base.
-    Chunks {
-        statuses: (next - base) as u16,
-        taken,
-    }
+    (taken, walk.statuses() as u16) // at most STATUSES_MAX: checked above
 }
 
 /// Appends the deltas of the arrivals that the chunks speak of.
-fn write_deltas(arrivals: &[Arrival], base: u64, reference_ticks: u64, out: &mut Vec<u8>) {
-    let (mut next, mut ticks) = (base, reference_ticks);
-    for arrival in arrivals.iter() {
-        if arrival.sequence < next {
+fn write_deltas(arrivals: &[Arrival], mut walk: Walk, out: &mut Vec<u8>) {
+    for arrival in arrivals {
+        let Some(Step { delta, .. }) = walk.step(arrival) else {
             continue;
-        }
-        let delta = delta(ticks, arrival.ticks);
+        };
         match u8::try_from(delta) {
             Ok(small) => out.push(small),
             // Fits: `write_chunks` ended before one that does not.
             Err(_) => out.extend_from_slice(&(delta as i16).to_be_bytes()),
         }
-        (next, ticks) = (arrival.sequence + 1, arrival.ticks);
-    }
-}
-
-/// Signed difference of two times in ticks; saturates far beyond what any delta can say.
-fn delta(from: u64, to: u64) -> i64 {
-    i64::try_from(i128::from(to) - i128::from(from)).unwrap_or(i64::MAX)
-}
-
-impl TransportCc<'_> {
-    /// As [`FeedbackHeader::write`].
-    #[must_use = "arrivals that did not fit go into a further packet"]
-    pub fn write_arrivals(
-        out: &mut Vec<u8>,
-        header: &FeedbackHeader,
-        arrivals: &[Arrival],
-    ) -> usize {
-        header.write(arrivals, out)
+        walk.take(arrival);
     }
 }
