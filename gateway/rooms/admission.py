@@ -25,8 +25,6 @@ class Limits:
     """
 
     participants: int = 0  # 0: no bound. Legs grow with its square
-    identity_chars: int = 256
-    name_chars: int = 256
     roster_bytes: int = 24_576  # metadata and attributes of one participant together
     tracks: int = 32  # published and pending, of one participant
     pending_tracks: int = 20  # asked for and not negotiated yet
@@ -36,8 +34,6 @@ class RefuseCause(StrEnum):
     """Why a good grant does not get in."""
 
     ROOM_FULL = "room_full"
-    IDENTITY_TOO_LONG = "identity_too_long"
-    NAME_TOO_LONG = "name_too_long"
     ROSTER_TOO_LARGE = "roster_too_large"
 
 
@@ -68,7 +64,7 @@ def admit(room: Room, grant: Grant, limits: Limits, now: Moment) -> Admit | Refu
         name=grant.name,
         metadata=grant.metadata,
         attributes=dict(grant.attributes),
-        kind=grant.kind,
+        kind=str(grant.kind),
         permission=permission_of(grant),
         joined_s=now.wall_s,
     )
@@ -82,7 +78,9 @@ def permission_of(grant: Grant) -> Permission:
         can_publish=grant.can_publish,
         can_subscribe=grant.can_subscribe,
         can_publish_data=False,
-        sources=None if sources is None else tuple(TrackSource(name) for name in sorted(sources)),
+        sources=None
+        if sources is None
+        else tuple(TrackSource(source) for source in sorted(sources)),
         can_update_metadata=grant.can_update_own_metadata,
     )
 
@@ -94,22 +92,13 @@ def roster_bytes(metadata: str, attributes: dict[str, str]) -> int:
 
 
 def _refusal(room: Room, grant: Grant, limits: Limits) -> Refuse | None:
-    if len(grant.identity) > limits.identity_chars:
-        return Refuse(
-            RefuseCause.IDENTITY_TOO_LONG,
-            f"the identity in the token is longer than {limits.identity_chars} characters",
-        )
-    if len(grant.name) > limits.name_chars:
-        return Refuse(
-            RefuseCause.NAME_TOO_LONG,
-            f"the name in the token is longer than {limits.name_chars} characters",
-        )
     if roster_bytes(grant.metadata, dict(grant.attributes)) > limits.roster_bytes:
         return Refuse(
             RefuseCause.ROSTER_TOO_LARGE,
-            f"metadata and attributes in the token take more than {limits.roster_bytes} bytes",
+            f"Metadata and attributes in the token take more than {limits.roster_bytes} bytes "
+            "together: put less into them.",
         )
     others = {p.identity for p in room.participants.values()} - {grant.identity}
     if limits.participants and len(others) >= limits.participants:
-        return Refuse(RefuseCause.ROOM_FULL, "the room is full; try again when somebody has left")
+        return Refuse(RefuseCause.ROOM_FULL, "The room is full: try again when somebody has left.")
     return None

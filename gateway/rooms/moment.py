@@ -1,4 +1,4 @@
-"""A moment: the time as machines are told it. Not a clock; nothing here can find out what time it is."""
+"""A moment: the time as machines are told it. Not a clock: nothing here can ask for the time."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Final
 
-from gateway.rooms.subscription import Audience, Subscriptions
+from gateway.rooms.subscription import EVERYBODY, Audience, Subscriptions
 from gateway.rooms.track import Track, TrackSource
 
 
@@ -76,7 +76,7 @@ class Participant:
     client_protocol: int = 0
     tracks: dict[str, Track] = field(default_factory=dict)
     subscriptions: Subscriptions = field(default_factory=Subscriptions)
-    audience: Audience = Audience()
+    audience: Audience = EVERYBODY
     # An earlier participant of the same identity whose media is still carried; until it goes, the
     # others see that one and not this one.
     waits_for: str = ""

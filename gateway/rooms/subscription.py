@@ -6,6 +6,7 @@ Not about layers or sizes (that is congestion's and the datapath's business), an
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Final
 
 
 @dataclass(slots=True)
@@ -59,7 +60,9 @@ class Audience:
     def allows(self, sid: str, identity: str, track_sid: str) -> bool:
         """Whether the participant may have the track."""
         return self.everybody or any(
-            access.names(sid, identity)
-            and (access.all_tracks or track_sid in access.track_sids)
+            access.names(sid, identity) and (access.all_tracks or track_sid in access.track_sids)
             for access in self.accesses
         )
+
+
+EVERYBODY: Final = Audience()
