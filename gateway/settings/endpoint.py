@@ -33,6 +33,11 @@ class Endpoint:
             raise ValueError('write an IPv6 address in brackets, like "[2001:db8::1]:7880"')
         return cls(address, int(port))
 
+    @classmethod
+    def of(cls, host: str, port: int) -> Self:
+        """From what a socket says of itself; a zone ("%eth0") is dropped."""
+        return cls(ip_address(host.partition("%")[0]), port)
+
     @property
     def host(self) -> str:
         """The address as sockets take it."""
