@@ -181,6 +181,18 @@ mod tests {
     }
 
     #[test]
+    fn request_made_while_one_is_open_renews_its_tries() {
+        let mut throttle = KeyFrameThrottle::new();
+        throttle.request(ms(0));
+        assert_eq!(questions(&mut throttle, 2999).len(), 6);
+        throttle.request(ms(2999));
+        assert_eq!(
+            questions(&mut throttle, 60_000).len(),
+            usize::from(MAX_TRIES)
+        );
+    }
+
+    #[test]
     fn a_flood_of_requests_never_sends_more_than_two_a_second() {
         let mut throttle = KeyFrameThrottle::new();
         let mut sent = 0;

@@ -140,3 +140,11 @@ impl fmt::Debug for Inbound {
         f.debug_struct("Inbound").finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+impl Inbound {
+    /// How many sources are remembered, for RTP and for RTCP.
+    pub(super) const fn sources(&self) -> (usize, usize) {
+        (self.rtp_sources.len(), self.rtcp_sources.len())
+    }
+}

@@ -78,3 +78,68 @@ pub(super) fn estimate_index(highest: u64, sequence_number: u16) -> Option<u64> 
     };
     (index >> 48 == 0).then_some(index)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// RFC 3711 appendix A, as it is written there.
+    fn appendix_a(highest: u64, sequence_number: u16) -> Option<u64> {
+        let (roc, s_l) = ((highest >> 16) as i64, (highest & 0xffff) as i64);
+        let seq = i64::from(sequence_number);
+        let v = if s_l < 32768 {
+            if seq - s_l > 32768 { roc - 1 } else { roc }
+        } else if s_l - 32768 > seq {
+            roc + 1
+        } else {
+            roc
+        };
+        u64::try_from(v << 16 | seq).ok().filter(|index| v >= 0 && index >> 48 == 0)
+    }
+
+    proptest! {
+        #[test]
+        fn the_index_is_estimated_as_appendix_a_says(highest in 0u64..1 << 48, number: u16) {
+            prop_assert_eq!(estimate_index(highest, number), appendix_a(highest, number));
+        }
+
+        #[test]
+        fn the_index_is_estimated_as_appendix_a_says_at_its_borders(
+            roc in prop::sample::select(&[0u64, 1, 0xffff_ffff][..]),
+            s_l in prop::sample::select(&[0u64, 1, 0x7fff, 0x8000, 0x8001, 0xffff][..]),
+            number in prop::sample::select(&[0u16, 1, 2, 0x7fff, 0x8000, 0x8001, 0xffff][..]),
+        ) {
+            let highest = roc << 16 | s_l;
+            prop_assert_eq!(estimate_index(highest, number), appendix_a(highest, number));
+        }
+
+        #[test]
+        fn a_window_remembers_exactly_what_was_marked(
+            first in 0u64..2000,
+            moves in vec(prop_oneof![-300i64..300, -30i64..30, -3000i64..3000], 0..300),
+        ) {
+            let mut window = Window::<3>::starting_at(first);
+            let mut used = HashSet::from([first]);
+            for step in moves {
+                let Some(index) = window.highest().checked_add_signed(step) else { continue };
+                let expected = if window.highest() >= index + 128 {
+                    Freshness::TooOld
+                } else if used.contains(&index) {
+                    Freshness::Used
+                } else {
+                    Freshness::Fresh
+                };
+                prop_assert_eq!(window.check(index), expected);
+                if expected == Freshness::Fresh {
+                    window.mark(index);
+                    used.insert(index);
+                }
+            }
+        }
+    }
+}

@@ -62,6 +62,11 @@ fn fraction_lost_is_of_the_interval_and_cumulative_loss_of_all_time() {
     }
     let second = block(&mut reception, ms(0));
     assert_eq!((second.fraction_lost, second.cumulative_lost), (0, 25));
+    for sequence in (200..300).step_by(2).chain([300]) {
+        reception.received(sequence, 0, ms(0));
+    }
+    let third = block(&mut reception, ms(0));
+    assert_eq!((third.fraction_lost, third.cumulative_lost), (126, 75));
 }
 
 #[test]
@@ -114,6 +119,14 @@ fn packets_of_one_frame_paced_over_time_are_no_jitter() {
         }
     }
     assert_eq!(reception.jitter(), Duration::ZERO);
+}
+
+#[test]
+fn a_packet_of_an_older_frame_is_no_measure_of_jitter() {
+    let mut reception = received((0..100).filter(|sequence| *sequence != 98));
+    let before = reception.jitter();
+    reception.received(98, 98 * 3000, ms(5000));
+    assert_eq!(reception.jitter(), before);
 }
 
 #[test]

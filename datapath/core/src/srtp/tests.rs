@@ -1,1 +1,0 @@
-//! Claims about the module as a whole.
