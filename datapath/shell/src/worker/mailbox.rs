@@ -1,0 +1,103 @@
+//! What passes between the control thread and one worker: commands down, replies and facts up. Both
+//! sides hold the lock only to move values; an eventfd tells the other side that something waits.
+//!
+//! Commands are few by construction (the control thread asks one question at a time), and facts are
+//! one slot per row, so nothing here needs a bound of its own.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use datapath_core::facts::Facts;
+use datapath_core::rows::{Change, Refusal};
+
+use super::counters::Snapshot;
+use crate::system::wake::Wake;
+
+/// What a worker is told to do. It replies to the first two.
+pub(crate) enum Command {
+    /// Edit the machine's rows.
+    Apply(Change),
+    /// Say what was counted.
+    Count,
+    /// The lease ended: close every transport, forget every row.
+    EndAll,
+    /// Close every transport, send what is left and end.
+    Stop,
+}
+
+/// What a worker answers.
+pub(crate) enum Reply {
+    /// To `Apply`.
+    Applied(Result<(), Refusal>),
+    /// To `Count`.
+    Counted(Snapshot),
+}
+
+/// Replies and the newest facts per row, taken together: a row's facts are never seen before the
+/// reply that made the row.
+#[derive(Default)]
+pub(crate) struct Upward {
+    pub(crate) replies: Vec<Reply>,
+    pub(crate) facts: HashMap<u64, Facts>,
+}
+
+impl Upward {
+    /// Nothing to tell.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.replies.is_empty() && self.facts.is_empty()
+    }
+}
+
+/// The two directions of one worker.
+pub(crate) struct Mailbox {
+    commands: Mutex<VecDeque<Command>>,
+    upward: Mutex<Upward>,
+    /// Wakes the worker.
+    pub(crate) worker_wake: Wake,
+    /// Wakes the control thread; shared by all workers.
+    control_wake: Arc<Wake>,
+}
+
+impl Mailbox {
+    pub(crate) fn new(worker_wake: Wake, control_wake: Arc<Wake>) -> Self {
+        Self {
+            commands: Mutex::default(),
+            upward: Mutex::default(),
+            worker_wake,
+            control_wake,
+        }
+    }
+
+    /// Control thread: one more command.
+    pub(crate) fn command(&self, command: Command) {
+        lock(&self.commands).push_back(command);
+        self.worker_wake.signal();
+    }
+
+    /// Worker: all commands that wait.
+    pub(crate) fn take_commands(&self) -> VecDeque<Command> {
+        std::mem::take(&mut lock(&self.commands))
+    }
+
+    /// Worker: replies and facts; what is newer about a row replaces what was not yet taken.
+    pub(crate) fn tell(&self, news: &mut Upward) {
+        if news.is_empty() {
+            return;
+        }
+        let mut upward = lock(&self.upward);
+        upward.replies.append(&mut news.replies);
+        upward.facts.extend(news.facts.drain());
+        drop(upward);
+        self.control_wake.signal();
+    }
+
+    /// Control thread: everything told since it last took.
+    pub(crate) fn take_upward(&self) -> Upward {
+        std::mem::take(&mut lock(&self.upward))
+    }
+}
+
+/// A panic ends the process, so a lock is never found poisoned.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
