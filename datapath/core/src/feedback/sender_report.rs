@@ -58,8 +58,12 @@ impl PublisherClock {
         Self { state: None }
     }
 
-    /// A sender report of any stream of the publisher arrived.
+    /// A sender report of any stream of the publisher arrived. One that says 0 is from a publisher
+    /// without a clock (RFC 3550 section 6.4.1) and tells nothing.
     pub fn sender_report(&mut self, ntp: Ntp, now: Time) {
+        if ntp == Ntp(0) {
+            return;
+        }
         match &mut self.state {
             Some(synced) => synced.update(ntp, now),
             None => self.state = Some(Synced::new(ntp, now)),
@@ -144,7 +148,9 @@ impl StreamClock {
 
     /// A sender report of this SSRC arrived. Tell `PublisherClock` as well.
     pub const fn sender_report(&mut self, ntp: Ntp, timestamp: u32) {
-        self.last = Some((ntp, timestamp));
+        if ntp.0 != 0 {
+            self.last = Some((ntp, timestamp));
+        }
     }
 
     /// The stream's RTP timestamp at the moment `now` of ours; `None` before the first report.

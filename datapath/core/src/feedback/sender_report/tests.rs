@@ -154,6 +154,15 @@ fn before_the_publisher_reported_a_stream_nothing_is_said_of_its_legs() {
 }
 
 #[test]
+fn reports_of_a_publisher_without_a_clock_are_ignored() {
+    let mut sfu = Sfu::new();
+    sfu.publisher.sender_report(Ntp(0), Time(SECOND));
+    sfu.audio.sender_report(Ntp(0), 7);
+    assert_eq!(sfu.publisher.to_ours(Ntp(0)), None);
+    assert_eq!(sfu.audio.timestamp_at(&sfu.publisher, Time(SECOND)), None);
+}
+
+#[test]
 fn report_of_a_leg_ties_our_now_to_its_timestamp_of_now() {
     let publisher = Publisher::new(0xdead_beef_0000_0000);
     let mut sfu = Sfu::new();
