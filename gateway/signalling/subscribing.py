@@ -10,8 +10,6 @@ from collections.abc import Iterable
 
 from livekit.protocol import rtc
 
-from gateway.rooms.participant import Participant
-from gateway.rooms.track import Track
 from gateway.sfu.agreement import Kind
 from gateway.signalling import messages
 from gateway.signalling.gathering import Gathering
@@ -106,19 +104,10 @@ def handle_subscription_permission(
 
 def _wanted(hall: Gathering, session: Session) -> list[WantedLeg]:
     return [
-        WantedLeg(track.sid, Kind(track.kind), stream_id(publisher, track))
+        WantedLeg(track.sid, Kind(track.kind), f"{publisher.sid}|{track.stream}")
         for publisher, track in hall.room.tracks_for(session.participant)
         if track.sid not in session.declined
     ]
-
-
-def stream_id(publisher: Participant, track: Track) -> str:
-    """The first token of our msid: the publisher, and what groups its sound with its picture.
-
-    Clients split it at "|", of which there must be exactly one.
-    """
-    group = "".join(c for c in track.stream if c.isalnum() or c in "_-.") or track.sid
-    return f"{publisher.sid}|{group}"
 
 
 def _bounded(hall: Gathering, sids: Iterable[str]) -> list[str]:
