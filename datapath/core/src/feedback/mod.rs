@@ -15,9 +15,8 @@
 //! | [`sender_report::StreamClock`] | received media SSRC | subscribers | RFC 3550 section 6.4.1 |
 //! | [`reports::ReportSchedule`] | transport | both | RFC 3550 section 6.2 |
 //!
-//! [`compound`] writes the reports of a transport, [`ntp`] converts times and measures round trips.
+//! [`ntp`] converts times and measures round trips; [`reports::Cname`] is our name in SDES.
 
-pub mod compound;
 pub mod key_frame;
 pub mod nack;
 pub mod ntp;

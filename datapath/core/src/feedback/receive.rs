@@ -4,9 +4,10 @@
 //! It is told only of packets that authenticated and were not replayed. Hence two steps of appendix
 //! A.1 are missing: a source needs no probation, and duplicates cannot occur.
 //!
-//! Retransmissions (RFC 4588) are a stream of their own. A packet recovered through RTX is reported
-//! in the RTX SSRC's block and stays lost in that of the media SSRC: this is what libwebrtc does, and
-//! what a publisher's loss-based controller expects; loss that was repaired is still loss of the path.
+//! Retransmissions (RFC 4588) are a stream of their own. A packet recovered through RTX counts for
+//! the RTX SSRC, if for any, and stays lost in the block of the media SSRC: this is what libwebrtc
+//! does, and what a publisher's loss-based controller expects; loss that was repaired is still loss
+//! of the path.
 
 use std::time::Duration;
 
