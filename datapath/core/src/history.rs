@@ -58,6 +58,8 @@ struct Slot {
     carried_bytes: u8,
     /// 0: the slot is empty.
     bytes: u16,
+    /// When it was kept, modulo 2^32.
+    kept_ms: u32,
 }
 
 #[derive(Debug)]
@@ -66,24 +68,23 @@ pub(crate) struct History {
     bytes: Box<[u8]>,
     slots: Box<[Slot]>,
     written: u64,
-    bytes_lap: Time,
-    slots_lap: Time,
+    /// When the packet at the start of the ring of bytes was kept.
+    lap: Time,
 }
 
 impl History {
     pub(crate) fn new(shape: Shape, now: Time) -> Self {
-        Self::with_room(shape, shape.bytes, shape.packets, now, now)
+        Self::with_room(shape, shape.bytes, shape.packets, now)
     }
 
     /// Both sizes are powers of two: positions are found by masking.
-    fn with_room(shape: Shape, bytes: usize, packets: usize, bytes_lap: Time, slots_lap: Time) -> Self {
+    fn with_room(shape: Shape, bytes: usize, packets: usize, lap: Time) -> Self {
         Self {
             shape,
             bytes: vec![0; bytes].into(),
             slots: vec![Slot::default(); packets].into(),
             written: 0,
-            bytes_lap,
-            slots_lap,
+            lap,
         }
     }
 
@@ -98,8 +99,9 @@ impl History {
         if slot.bytes > 0 && slot.meta.sequence >= meta.sequence {
             return false;
         }
+        let kept_ms = now_ms(now);
         self.grow_if_lapping(now, bytes, meta.sequence);
-        self.place(meta, carried, payload);
+        self.place(kept_ms, meta, carried, payload);
         true
     }
 
@@ -135,7 +137,7 @@ impl History {
     }
 
     /// Copies the packet behind the newest, or to the start of the ring where the end has no room.
-    fn place(&mut self, meta: Meta, carried: &[u8], payload: &[u8]) {
+    fn place(&mut self, kept_ms: u32, meta: Meta, carried: &[u8], payload: &[u8]) {
         let bytes = carried.len() + payload.len();
         let left = self.bytes.len() - self.offset(self.written);
         if bytes > left {
@@ -151,37 +153,44 @@ impl History {
             position: self.written,
             carried_bytes: carried.len() as u8,
             bytes: bytes as u16,
+            kept_ms,
         };
         self.written += bytes as u64;
     }
 
+    /// What would be overwritten before its time makes the rings grow.
     fn grow_if_lapping(&mut self, now: Time, bytes: usize, sequence: u64) {
-        if bytes > self.bytes.len() - self.offset(self.written) {
-            if now.saturating_since(self.bytes_lap) < self.shape.keep && self.bytes.len() < MAX_BYTES {
-                self.grow(self.bytes.len() * 2, self.slots.len());
-            }
-            self.bytes_lap = now;
+        let overwritten = &self.slots[self.slot_index(sequence)];
+        let age_ms = now_ms(now).wrapping_sub(overwritten.kept_ms);
+        let young = u128::from(age_ms) < self.shape.keep.as_millis();
+        if overwritten.bytes > 0 && young && self.slots.len() < MAX_PACKETS {
+            self.grow(self.bytes.len(), self.slots.len() * 2);
         }
-        if self.slot_index(sequence) == 0 {
-            if now.saturating_since(self.slots_lap) < self.shape.keep && self.slots.len() < MAX_PACKETS {
-                self.grow(self.bytes.len(), self.slots.len() * 2);
+        if bytes > self.bytes.len() - self.offset(self.written) {
+            if now.saturating_since(self.lap) < self.shape.keep && self.bytes.len() < MAX_BYTES {
+                self.grow(self.bytes.len() * 2, self.slots.len());
+            } else {
+                self.lap = now;
             }
-            self.slots_lap = now;
         }
     }
 
     /// Moves what is kept into larger rings, oldest first.
     fn grow(&mut self, bytes: usize, packets: usize) {
-        let mut larger = Self::with_room(self.shape, bytes, packets, self.bytes_lap, self.slots_lap);
+        let mut larger = Self::with_room(self.shape, bytes, packets, self.lap);
         let mut oldest_first: Vec<&Slot> = self.slots.iter().filter(|slot| slot.bytes > 0).collect();
         oldest_first.sort_unstable_by_key(|slot| slot.position);
         for slot in oldest_first {
             if let Some(packet) = self.get(slot.meta.sequence) {
-                larger.place(packet.meta, packet.carried, packet.payload);
+                larger.place(slot.kept_ms, packet.meta, packet.carried, packet.payload);
             }
         }
         *self = larger;
     }
+}
+
+const fn now_ms(now: Time) -> u32 {
+    (now.0 / 1_000_000) as u32
 }
 
 #[cfg(test)]
