@@ -1,7 +1,7 @@
 //! A datapath as a process of its own, and the other side of its contract.
 
 #[allow(missing_docs, unreachable_pub, dead_code, clippy::all)]
-pub mod proto {
+pub(crate) mod proto {
     include!(concat!(env!("OUT_DIR"), "/gateway.datapath.rs"));
 }
 
@@ -19,7 +19,7 @@ use proto::{Counters, CountersRequest, DumpRequest, Frame, Hello, LogLine, Row};
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A running datapath and its runtime directory.
-pub struct Datapath {
+pub(crate) struct Datapath {
     process: Child,
     log: BufReader<std::process::ChildStderr>,
     directory: PathBuf,
@@ -29,7 +29,7 @@ pub struct Datapath {
 
 impl Datapath {
     /// Starts it and waits until it answers.
-    pub fn start(name: &str, options: &[&str]) -> Self {
+    pub(crate) fn start(name: &str, options: &[&str]) -> Self {
         let name = format!("gateway-datapath-process-{name}-{}", std::process::id());
         let directory = std::env::temp_dir().join(name);
         std::fs::create_dir(&directory).expect("a new directory");
@@ -39,7 +39,7 @@ impl Datapath {
     }
 
     /// Another one in the same directory, which does not come up.
-    pub fn another(&self) -> Self {
+    pub(crate) fn another(&self) -> Self {
         Self::spawn(self.directory.clone(), false, &[])
     }
 
@@ -62,18 +62,18 @@ impl Datapath {
     }
 
     /// The next line of its log.
-    pub fn first_line(&mut self) -> String {
+    pub(crate) fn first_line(&mut self) -> String {
         let mut line = String::new();
         self.log.read_line(&mut line).expect("a line");
         line
     }
 
-    pub fn control_socket(&self) -> PathBuf {
+    pub(crate) fn control_socket(&self) -> PathBuf {
         self.directory.join("control.sock")
     }
 
     /// SIGTERM.
-    pub fn terminate(&self) {
+    pub(crate) fn terminate(&self) {
         let id = self.process.id().to_string();
         let status = Command::new("kill")
             .args(["-TERM", &id])
@@ -82,7 +82,7 @@ impl Datapath {
         assert!(status.success());
     }
 
-    pub fn exit_status(&mut self) -> Option<i32> {
+    pub(crate) fn exit_status(&mut self) -> Option<i32> {
         self.process.wait().expect("it is our child").code()
     }
 }
@@ -98,7 +98,7 @@ impl Drop for Datapath {
 }
 
 /// One connection of a control plane.
-pub struct Controller {
+pub(crate) struct Controller {
     stream: UnixStream,
     exchange: u64,
     lines: Vec<LogLine>,
@@ -106,7 +106,7 @@ pub struct Controller {
 
 impl Controller {
     /// Connects and exchanges Hellos.
-    pub fn greet(datapath: &Datapath, epoch: u64) -> (Self, Hello) {
+    pub(crate) fn greet(datapath: &Datapath, epoch: u64) -> (Self, Hello) {
         let stream = UnixStream::connect(datapath.control_socket()).expect("it answers");
         stream.set_read_timeout(Some(PATIENCE)).expect("a time-out");
         let mut controller = Self {
@@ -127,14 +127,14 @@ impl Controller {
     }
 
     /// Asks and waits for the answer.
-    pub fn ask(&mut self, body: Body) -> Body {
+    pub(crate) fn ask(&mut self, body: Body) -> Body {
         self.exchange += 1;
         self.send(self.exchange, body);
         self.answer()
     }
 
     /// All rows, and the epoch that counts.
-    pub fn dump(&mut self) -> (Vec<Row>, u64) {
+    pub(crate) fn dump(&mut self) -> (Vec<Row>, u64) {
         let mut rows = Vec::new();
         let mut answer = self.ask(Body::DumpRequest(DumpRequest {}));
         loop {
@@ -149,7 +149,7 @@ impl Controller {
         }
     }
 
-    pub fn counters(&mut self) -> Counters {
+    pub(crate) fn counters(&mut self) -> Counters {
         match self.ask(Body::CountersRequest(CountersRequest { room: 0 })) {
             Body::Counters(counters) => counters,
             _ => panic!("counters"),
@@ -157,7 +157,7 @@ impl Controller {
     }
 
     /// Asks for counters until they are as wished.
-    pub fn wait_for_counters(&mut self, wished: impl Fn(&Counters) -> bool) -> Counters {
+    pub(crate) fn wait_for_counters(&mut self, wished: impl Fn(&Counters) -> bool) -> Counters {
         let deadline = Instant::now() + PATIENCE;
         loop {
             let counters = self.counters();
@@ -172,7 +172,7 @@ impl Controller {
     }
 
     /// Waits for a line of the log.
-    pub fn wait_for_line(&mut self, event: &str) -> LogLine {
+    pub(crate) fn wait_for_line(&mut self, event: &str) -> LogLine {
         loop {
             if let Some(place) = self.lines.iter().position(|line| line.event == event) {
                 return self.lines.remove(place);
