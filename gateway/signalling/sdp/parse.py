@@ -15,6 +15,7 @@ from gateway.sfu.agreement import Fingerprint
 from gateway.signalling.sdp.values import (
     MAX_BYTES,
     MAX_SECTIONS,
+    RTP_PROFILES,
     Direction,
     Extmap,
     Fmtp,
@@ -186,7 +187,7 @@ def _media_section(lines: Sequence[tuple[str, str]], session: _Attributes) -> Me
         rtcp_mux=own.has("rtcp-mux"),
         rtcp_rsize=own.has("rtcp-rsize"),
         rtpmaps=own.every("rtpmap", _rtpmap),
-        fmtps=own.every("fmtp", _fmtp) if protocol.endswith(("AVP", "AVPF")) else (),
+        fmtps=own.every("fmtp", _fmtp) if protocol.endswith(RTP_PROFILES) else (),
         rtcp_feedback=own.every("rtcp-fb", _rtcp_feedback),
         extmaps=own.every("extmap", _extmap) + session.every("extmap", _extmap),
         extmap_allow_mixed=own.has("extmap-allow-mixed") or session.has("extmap-allow-mixed"),

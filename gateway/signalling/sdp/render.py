@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from gateway.sfu.agreement import Fingerprint
 from gateway.signalling.sdp.parse import FORBIDDEN
 from gateway.signalling.sdp.values import (
+    RTP_PROFILES,
     Extmap,
     IceCandidate,
     MediaSection,
@@ -110,7 +111,7 @@ def _formats(section: MediaSection) -> Iterator[str]:
         yield _rtpmap(rtpmap)
     for feedback in section.rtcp_feedback:
         yield _rtcp_feedback(feedback)
-    for fmtp in section.fmtps:
+    for fmtp in section.fmtps if section.protocol.endswith(RTP_PROFILES) else ():
         yield f"a=fmtp:{fmtp.payload_type} {fmtp.parameters}"
 
 

@@ -21,6 +21,11 @@ MAX_SECTIONS = 128
 """Sections of one transport. Their agreement must fit the note of a row (64 KiB)."""
 
 
+RTP_PROFILES = ("AVP", "AVPF", "SAVP", "SAVPF")
+"""Ends of a protocol under which formats are payload types; others have format parameters of their
+own, which nothing here reads or writes."""
+
+
 class SdpError(ClientError):
     """The text is no session description that we could use. The sentence names line and cause."""
 
