@@ -40,15 +40,15 @@ fn compound_is_walked_packet_by_packet() {
         media_ssrc: 2,
     }
     .write(&mut out);
-    let names: Vec<_> = packets(&out)
-        .map(|packet| match packet.unwrap() {
-            Rtcp::ReceiverReport(_) => "RR",
-            Rtcp::Sdes(_) => "SDES",
-            Rtcp::PictureLoss(_) => "PLI",
-            other => panic!("{other:?}"),
-        })
-        .collect();
-    assert_eq!(names, ["RR", "SDES", "PLI"]);
+    let found: Vec<_> = packets(&out).collect();
+    assert!(matches!(
+        found[..],
+        [
+            Ok(Rtcp::ReceiverReport(_)),
+            Ok(Rtcp::Sdes(_)),
+            Ok(Rtcp::PictureLoss(_))
+        ]
+    ));
 }
 
 #[test]

@@ -192,6 +192,7 @@ fn headers_that_are_not_stun_are_refused() {
         Message::parse(&bytes).unwrap_err()
     };
     assert_eq!(with(0, 0x40), Error::NotStun);
+    assert_eq!(with(0, 0x04), Error::NotStun);
     assert_eq!(with(4, 0x20), Error::MagicCookie);
     assert_eq!(with(3, 2), Error::Length);
     assert_eq!(with(3, 4), Error::Length);
@@ -320,7 +321,7 @@ fn nearly_a_message() -> impl Strategy<Value = Vec<u8>> {
     let value = prop::collection::vec(any::<u8>(), 0..24);
     let attributes = prop::collection::vec((kinds, value, -3..3i16), 0..6);
     (any::<[u8; 2]>(), attributes).prop_map(|([t0, t1], attributes)| {
-        let mut bytes = vec![t0 & 0x3f, t1, 0, 0, 0x21, 0x12, 0xa4, 0x42];
+        let mut bytes = vec![t0 & 3, t1, 0, 0, 0x21, 0x12, 0xa4, 0x42];
         bytes.extend_from_slice(&[9; 12]);
         for (kind, value, lie) in attributes {
             bytes.extend_from_slice(&kind.to_be_bytes());

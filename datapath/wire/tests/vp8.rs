@@ -41,7 +41,7 @@ fn other_frames_and_continuations_are_no_key_frames() {
 
 #[test]
 fn all_optional_fields_are_read() {
-    let payload = [0xb0, 0xf0, 0x92, 0x34, 0x56, 0b10_1_00111, 0xaa];
+    let payload = [0xb0, 0xf0, 0x92, 0x34, 0x56, 0b1010_0111, 0xaa];
     let expected = Descriptor {
         non_reference: true,
         starts_partition: true,

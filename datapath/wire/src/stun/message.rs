@@ -17,7 +17,7 @@ use std::net::SocketAddr;
 pub enum Error {
     /// Shorter than a header.
     Truncated,
-    /// The first two bits are not zero.
+    /// The first byte is above 3: no method of STUN begins so (RFC 8489 sections 5 and 18.2).
     NotStun,
     /// The magic cookie is absent: RFC 3489, or something else.
     MagicCookie,
@@ -35,7 +35,7 @@ impl std::fmt::Display for Error {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Truncated => f.write_str("shorter than a STUN header"),
-            Self::NotStun => f.write_str("the first two bits are not zero"),
+            Self::NotStun => f.write_str("the first byte is not one of STUN"),
             Self::MagicCookie => f.write_str("the magic cookie is absent"),
             Self::Length => f.write_str("the length field is wrong"),
             Self::AttributeLength => f.write_str("an attribute goes beyond the end"),
@@ -90,7 +90,7 @@ impl<'a> Message<'a> {
         let length = usize::from(u16_at(bytes, 2).ok_or(Error::Truncated)?);
         let cookie = u32_at(bytes, 4).ok_or(Error::Truncated)?;
         let transaction_id = TransactionId(*array_at(bytes, 8).ok_or(Error::Truncated)?);
-        if message_type >> 14 != 0 {
+        if message_type >> 10 != 0 {
             return Err(Error::NotStun);
         }
         if cookie != MAGIC_COOKIE {

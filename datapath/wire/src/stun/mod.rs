@@ -52,7 +52,8 @@ pub enum Method {
     CreatePermission,
     /// RFC 8656 section 12.
     ChannelBind,
-    /// A 12-bit number that none of the above has.
+    /// An 8-bit number that none of the above has. RFC 8489 section 18.2 assigns no others, so that
+    /// a first byte above 3 is never STUN (RFC 7983 section 7).
     Other(u16),
 }
 
@@ -79,7 +80,7 @@ impl Method {
             Self::Data => 0x007,
             Self::CreatePermission => 0x008,
             Self::ChannelBind => 0x009,
-            Self::Other(number) => number & 0x0FFF,
+            Self::Other(number) => number & 0x00FF,
         }
     }
 }
@@ -88,7 +89,8 @@ impl Method {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct TransactionId(pub [u8; 12]);
 
-/// The 14-bit message type, RFC 8489 figure 3: the class's two bits sit at 4 and 8.
+/// The message type, RFC 8489 figure 3: the class's two bits sit at 4 and 8, in between and beside
+/// them the method's.
 const fn message_type(class: Class, method: Method) -> u16 {
     let bits = match class {
         Class::Request => 0,
@@ -97,14 +99,14 @@ const fn message_type(class: Class, method: Method) -> u16 {
         Class::Error => 3,
     };
     let number = method.number();
-    (number & 0xF80) << 2
+    (number & 0x080) << 2
         | (number & 0x070) << 1
         | number & 0x00F
         | (bits & 2) << 7
         | (bits & 1) << 4
 }
 
-/// The reverse of [`message_type`]; the top two bits are not looked at.
+/// The reverse of [`message_type`]; the top six bits are not looked at.
 const fn class_and_method(message_type: u16) -> (Class, Method) {
     let class = match (message_type >> 7 & 2) | (message_type >> 4 & 1) {
         0 => Class::Request,
@@ -112,7 +114,7 @@ const fn class_and_method(message_type: u16) -> (Class, Method) {
         2 => Class::Success,
         _ => Class::Error,
     };
-    let number = message_type >> 2 & 0xF80 | message_type >> 1 & 0x070 | message_type & 0x00F;
+    let number = message_type >> 2 & 0x080 | message_type >> 1 & 0x070 | message_type & 0x00F;
     (class, Method::from_number(number))
 }
 
@@ -122,7 +124,7 @@ mod tests {
 
     #[test]
     fn every_message_type_is_one_class_and_one_method() {
-        for number in 0..0x4000u16 {
+        for number in 0..0x400u16 {
             let (class, method) = class_and_method(number);
             assert_eq!(message_type(class, method), number);
         }
