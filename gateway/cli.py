@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from gateway.errors import OperatorError
+from gateway.errors import GatewayError, OperatorError
 
 if TYPE_CHECKING:
     from gateway.settings import Settings
 
+FAILED_STATUS: Final = 1
 OPERATOR_STATUS: Final = 2
 
 ConfigOption = Annotated[
@@ -44,13 +45,14 @@ def main() -> None:
 
 
 @contextmanager
-def _operator_errors() -> Iterator[None]:
-    """What the operator has to change is told in sentences, not as a traceback."""
+def _told_errors() -> Iterator[None]:
+    """Our own errors are told in sentences, not as a traceback."""
     try:
         yield
-    except OperatorError as error:
+    except GatewayError as error:
         typer.echo(f"gateway: {error}", err=True)
-        raise typer.Exit(OPERATOR_STATUS) from None
+        status = OPERATOR_STATUS if isinstance(error, OperatorError) else FAILED_STATUS
+        raise typer.Exit(status) from None
 
 
 def _settings(config: Path | None, *, dev: bool) -> "Settings":
@@ -65,7 +67,7 @@ def serve(config: ConfigOption = None, dev: DevOption = False) -> None:
     """Run a gateway: the control plane and the datapath, kept running."""
     from gateway import logs, supervisor
 
-    with _operator_errors():
+    with _told_errors():
         settings = _settings(config, dev=dev)
         logs.configure(settings.log.level, settings.log.format, "supervisor")
         status = supervisor.serve(settings, config, dev=dev)
@@ -78,7 +80,7 @@ def control(config: ConfigOption = None, dev: DevOption = False) -> None:
     from gateway import app as control_plane
     from gateway import logs
 
-    with _operator_errors():
+    with _told_errors():
         settings = _settings(config, dev=dev)
         logs.configure(settings.log.level, settings.log.format, "control")
         control_plane.run(settings, dev=dev)
@@ -99,7 +101,7 @@ def token(
     from gateway.auth import mint
     from gateway.clock import SystemClock
 
-    with _operator_errors():
+    with _told_errors():
         chosen, secret = _key(_settings(config, dev=dev), key)
         typer.echo(
             mint(
@@ -128,7 +130,7 @@ def _key(settings: "Settings", wanted: str) -> tuple[str, str]:
 @config_app.command("check")
 def check(config: ConfigOption = None, dev: DevOption = False) -> None:
     """Say what is wrong with the settings, or show them as they are in force."""
-    with _operator_errors():
+    with _told_errors():
         settings = _settings(config, dev=dev)
     for section, body in settings.model_dump(mode="json").items():
         typer.echo(f"[{section}]")

@@ -148,13 +148,19 @@ class FrontDoor:
             lambda: Connection(server, origin, self.counters), accepted
         )
 
-    async def close(self) -> None:
-        """Stops listening, lets requests in progress end for a moment, closes what is left."""
+    async def stop_accepting(self) -> None:
+        """Lets nobody in any more; those inside stay."""
         for task in self._accepting:
             task.cancel()
         await asyncio.gather(*self._accepting, return_exceptions=True)
         for listening in self._listening:
             listening.close()
+        self._accepting.clear()
+        self._listening.clear()
+
+    async def close(self) -> None:
+        """Lets nobody in, gives requests in progress a moment, closes what is left."""
+        await self.stop_accepting()
         await self._runner.cleanup()
 
     async def _accept(self, listening: socket.socket) -> None:

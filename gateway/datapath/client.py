@@ -80,6 +80,11 @@ class DatapathClient:
         link = self._link
         return link.conversation.hello if link is not None and link.table_read.done() else None
 
+    @property
+    def is_ready(self) -> bool:
+        """Whether this controller counts now, so that `apply` would be tried."""
+        return self._ready.is_set() and not self._fenced
+
     def subscribe(self, listener: DatapathListener) -> None:
         """Adds a listener, before `run`."""
         self._listeners.append(listener)

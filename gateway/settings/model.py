@@ -52,7 +52,7 @@ class Datapath(Section):
 
     binary: str = ""
     runtime_directory: str = ""
-    workers: Annotated[int, Field(ge=0, le=256)] = 0
+    workers: Annotated[int, Field(ge=1, le=256)] = 1
     lease_s: Annotated[int, Field(ge=10, le=3600)] = 60
 
 
@@ -61,8 +61,6 @@ class Rooms(Section):
 
     max_rooms: Annotated[int, Field(ge=1)] = 1000
     max_participants: Annotated[int, Field(ge=1)] = 50
-    empty_timeout_s: Annotated[int, Field(ge=0)] = 300
-    departure_timeout_s: Annotated[int, Field(ge=0)] = 20
 
 
 class Signalling(Section):

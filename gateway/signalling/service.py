@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import secrets
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -81,7 +81,7 @@ class SignallingService:
         clock: Clock,
         *,
         keys: Mapping[str, str],
-        candidates: Sequence[Candidate],
+        candidates: Callable[[pb.Hello], Sequence[Candidate]],
         signalling: Signalling,
         rooms: Rooms,
     ) -> None:
@@ -89,7 +89,7 @@ class SignallingService:
         self._datapath = datapath
         self._clock = clock
         self._keys = keys
-        self._candidates = tuple(candidates)
+        self._candidates_of = candidates
         self._signalling = signalling
         self._rooms = rooms
         self._row_ids = RowIds()
@@ -241,7 +241,7 @@ class SignallingService:
             row_ids=self._row_ids,
             new_ssrc=lambda: secrets.randbits(32),
             fingerprints=tuple(Fingerprint(f.algorithm, f.value) for f in hello.fingerprints),
-            candidates=self._candidates,
+            candidates=tuple(self._candidates_of(hello)),
             refresh=lambda grant, now: refresh(grant, self._keys, now.wall_s),
             limits=Limits(participants=self._rooms.max_participants),
             counters=self.counters,

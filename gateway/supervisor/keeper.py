@@ -11,8 +11,8 @@ from gateway.supervisor.process import Ending, Running
 from gateway.supervisor.programs import Program
 
 # How long each may take to end by itself. Together they stay under the 5 s that `serve` promises.
-CONTROL_STOP_S: Final = 2.5
-DATAPATH_STOP_S: Final = 1.5
+CONTROL_STOP_S: Final = 3.3
+DATAPATH_STOP_S: Final = 1.2
 # The status of a command whose settings the operator has to change.
 OPERATOR_STATUS: Final = 2
 

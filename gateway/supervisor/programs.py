@@ -1,5 +1,6 @@
 """What the supervisor starts: the command lines and environments of the two programs."""
 
+import json
 import os
 import shutil
 import signal
@@ -37,7 +38,6 @@ def meeting_place(settings: Settings) -> Path | None:
 def datapath_program(settings: Settings, directory: Path) -> Program:
     """The media process: its listeners come from the settings by its command line."""
     listeners = [part for one in settings.media.udp for part in ("--listen", f"udp/{one}")]
-    workers = settings.datapath.workers
     return Program(
         title="datapath",
         argv=(
@@ -45,7 +45,8 @@ def datapath_program(settings: Settings, directory: Path) -> Program:
             *listeners,
             *("--runtime-directory", str(directory)),
             *("--lease-s", str(settings.datapath.lease_s)),
-            *(("--workers", str(workers)) if workers else ()),
+            *("--workers", str(settings.datapath.workers)),
+            *("--log-level", settings.log.level),
         ),
         stop_signal=signal.SIGTERM,
         # It says close_notify to every participant and ends.
@@ -59,14 +60,14 @@ def control_program(
     settings: Settings, directory: Path, config: Path | None, *, dev: bool
 ) -> Program:
     """The control plane: this same command, told where to meet and how to write logs."""
-    environment = {
-        name: value
-        for name, value in os.environ.items()
-        if name.upper() not in ("GATEWAY__DATAPATH__RUNTIME_DIRECTORY", "GATEWAY__LOG__FORMAT")
+    told = {
+        "GATEWAY__DATAPATH__RUNTIME_DIRECTORY": str(directory),
+        # As the datapath was told: the default route may change before the next restart.
+        "GATEWAY__MEDIA__UDP": json.dumps([str(one) for one in settings.media.udp]),
+        # Its stderr is our pipe, so only we know whether a person is reading.
+        "GATEWAY__LOG__FORMAT": logs.resolved(settings.log.format),
     }
-    environment["GATEWAY__DATAPATH__RUNTIME_DIRECTORY"] = str(directory)
-    # Its stderr is our pipe, so only we know whether a person is reading.
-    environment["GATEWAY__LOG__FORMAT"] = logs.resolved(settings.log.format)
+    inherited = {name: value for name, value in os.environ.items() if name.upper() not in told}
     return Program(
         title="control",
         argv=(
@@ -77,7 +78,7 @@ def control_program(
         stop_signal=signal.SIGINT,
         # A control plane that dies loses nothing, and one that hangs must not outlive us.
         orphan_signal=signal.SIGKILL,
-        environment=environment,
+        environment={**inherited, **told},
     )
 
 

@@ -26,7 +26,8 @@ def test_the_datapath_gets_its_listeners_on_its_command_line(binary: Path, tmp_p
     assert program.argv == (
         str(binary),
         *("--listen", "udp/127.0.0.1:1", "--listen", "udp/[::1]:2"),
-        *("--runtime-directory", str(tmp_path), "--lease-s", "20", "--workers", "3"),
+        *("--runtime-directory", str(tmp_path), "--lease-s", "20"),
+        *("--workers", "3", "--log-level", "info"),
     )
 
 
@@ -54,6 +55,7 @@ def test_the_control_plane_is_told_where_to_meet_and_how_to_log(
     )
     assert program.environment["GATEWAY__DATAPATH__RUNTIME_DIRECTORY"] == str(tmp_path)
     assert program.environment["GATEWAY__LOG__FORMAT"] == "json"
+    assert program.environment["GATEWAY__MEDIA__UDP"] == '["0.0.0.0:7880"]'
 
 
 def test_no_secret_of_the_environment_is_in_a_repr(
