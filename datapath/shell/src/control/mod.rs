@@ -6,9 +6,12 @@
 //! connections. A worker answers within a drain tick, so this costs little and spares the table
 //! from ever being ahead of the packets.
 
+mod answers;
 mod board;
 mod connection;
 mod counters;
+mod ends;
+mod lines;
 mod parts;
 mod requests;
 pub(crate) mod run;
@@ -22,13 +25,13 @@ use std::time::Duration;
 use datapath_core::Time;
 use datapath_core::facts as core;
 
-use crate::contract::facts::{ended, facts};
+use crate::contract::facts::facts;
 use crate::contract::proto::{self, frame::Body};
-use crate::contract::{CAPABILITIES, Refusal, SCHEMA};
-use crate::log::{Field, Level, Line};
-use crate::table::{EndedRow, Plan, Table};
+use crate::contract::{CAPABILITIES, SCHEMA};
+use crate::log::{Field, Level};
+use crate::table::{Plan, Table};
 use crate::worker::counters::Snapshot;
-use crate::worker::mailbox::{Command, Reply};
+use crate::worker::mailbox::{Command, Event};
 use board::Board;
 pub(crate) use connection::Connection;
 use counters::ControlCounters;
@@ -139,57 +142,23 @@ impl Control {
         self.proceed(now);
     }
 
-    /// A worker answered.
-    pub(crate) fn handle_reply(&mut self, now: Time, reply: Reply) {
-        let Some(asked) = self.asked.take() else {
-            return;
-        };
-        match (asked.what, reply) {
-            (
-                Question::Apply {
-                    plan,
-                    generation,
-                    room,
-                },
-                Reply::Applied(Ok(())),
-            ) => {
-                self.commit(plan);
-                self.answer_applied(asked.connection, asked.exchange, room, generation);
-            }
-            (Question::Apply { .. }, Reply::Applied(Err(refusal))) => {
-                self.refuse(asked.connection, asked.exchange, refusal.into());
-            }
-            (Question::Count { missing, mut sum }, Reply::Counted(counted)) => {
-                sum.merge(&counted);
-                let what = Question::Count {
-                    missing: missing - 1,
-                    sum,
-                };
-                self.asked = Some(Asked { what, ..asked });
-                self.answer_counted();
-            }
-            // An answer to another question: workers answer in the order of the commands, so there
-            // is none. The question still stands.
-            (what, _) => self.asked = Some(Asked { what, ..asked }),
+    /// Something happened in a worker.
+    pub(crate) fn handle_event(&mut self, now: Time, event: Event) {
+        match event {
+            Event::Applied(agreed) => self.handle_applied(agreed),
+            Event::Counted(counted) => self.handle_counted(&counted),
+            Event::Ended(last) => self.handle_ended(&last),
         }
         self.proceed(now);
     }
 
-    /// Workers learnt something. Facts of rows that the controller has deleted meanwhile are
-    /// forgotten; replies are handled before facts, so a new row is never unknown here.
+    /// Workers learnt something. Facts of rows that are gone meanwhile are forgotten; events are
+    /// handled before facts, so a new row is never unknown here.
     pub(crate) fn handle_facts(&mut self, now: Time, news: impl IntoIterator<Item = core::Facts>) {
         for news in news {
-            if !self.table.contains(news.row) {
-                continue;
+            if self.table.contains(news.row) {
+                self.board.put(facts(&news));
             }
-            if news.kind == core::FactsKind::Ended {
-                self.forget(news.row);
-                self.counters.rows_ended += 1;
-                if self.controller.is_none() {
-                    continue;
-                }
-            }
-            self.board.put(facts(&news));
         }
         self.proceed(now);
     }
@@ -233,49 +202,9 @@ impl Control {
         std::mem::take(&mut self.commands)
     }
 
-    /// Events to log.
-    pub(crate) fn take_lines(&mut self) -> Vec<(Level, &'static str, Vec<Field>)> {
-        std::mem::take(&mut self.lines)
-    }
-
     /// A connection; `None` once it was closed from this side.
     pub(crate) fn connection(&self, id: ConnectionId) -> Option<&Connection> {
         self.connections.get(&id)
-    }
-
-    /// The controller reads the log too, as long as it reads.
-    pub(crate) fn handle_line(&mut self, line: &Line) {
-        let Some(controller) = self.controller.and_then(|id| self.connections.get_mut(&id)) else {
-            return;
-        };
-        let body = Body::Log(proto::LogLine {
-            at_ns: line.at.0,
-            level: level(line.level).into(),
-            event: line.event.into(),
-            fields: line
-                .fields
-                .iter()
-                .map(|(k, v)| ((*k).into(), v.clone()))
-                .collect(),
-        });
-        if !controller.offer(body) {
-            self.counters.log_lines_lost += 1;
-        }
-    }
-
-    /// Lines that found no room on their way here.
-    pub(crate) const fn count_lost_lines(&mut self, lost: u64) {
-        self.counters.log_lines_lost += lost;
-    }
-
-    /// Somebody was turned away at the socket.
-    pub(crate) fn count_turned_away(&mut self, why: &'static str) {
-        self.counters.connections_refused += 1;
-        self.line(
-            Level::Warning,
-            "connection_refused",
-            vec![("reason", why.into())],
-        );
     }
 
     fn hello(&self, now: Time) -> proto::Hello {
@@ -293,63 +222,6 @@ impl Control {
         }
     }
 
-    /// The table takes what the worker agreed to.
-    fn commit(&mut self, plan: Plan) {
-        for id in self.table.commit(plan) {
-            self.board.remove(id);
-        }
-    }
-
-    /// A row ended by itself, and what hangs on it with it.
-    fn forget(&mut self, row: u64) {
-        for id in self.table.remove(row) {
-            self.board.remove(id);
-        }
-    }
-
-    fn end_memos(&mut self, now: Time) {
-        for row in self.table.end_memos(now) {
-            self.counters.rows_ended += 1;
-            self.tell_ended(row, 0, proto::ended::Reason::NotAfter);
-        }
-    }
-
-    fn end_lease(&mut self, now: Time) {
-        if self.lease_end.is_none_or(|end| end > now) {
-            return;
-        }
-        self.lease_end = None;
-        self.counters.lease_expiries += 1;
-        let transports = self.table.end_lease();
-        self.line(
-            Level::Error,
-            "lease_ended",
-            vec![("transports", transports.len().to_string())],
-        );
-        let workers = 0..self.setup.workers;
-        self.commands
-            .extend(workers.map(|worker| (worker, Command::EndAll)));
-        let revisions: Vec<_> = transports
-            .iter()
-            .map(|row| self.board.revision(row.id))
-            .collect();
-        self.board.clear();
-        for (row, revision) in transports.into_iter().zip(revisions) {
-            self.tell_ended(row, revision, proto::ended::Reason::Lease);
-        }
-    }
-
-    fn tell_ended(&mut self, row: EndedRow, revision: u64, reason: proto::ended::Reason) {
-        if self.controller.is_some() {
-            self.board.put(proto::Facts {
-                row: row.id,
-                revision: revision + 1,
-                room: row.room,
-                kind: Some(proto::facts::Kind::Ended(ended(reason))),
-            });
-        }
-    }
-
     /// Takes requests that wait, then fills what has room.
     fn proceed(&mut self, now: Time) {
         let ids: Vec<_> = self.connections.keys().copied().collect();
@@ -362,35 +234,5 @@ impl Control {
                 connection.fill_facts(&mut self.board);
             }
         }
-    }
-
-    fn refuse(&mut self, id: ConnectionId, exchange: u64, refusal: Refusal) {
-        self.counters.refused += 1;
-        let fields = vec![
-            ("reason", refusal.reason.as_str_name().to_ascii_lowercase()),
-            ("detail", refusal.detail.to_string()),
-        ];
-        self.line(Level::Warning, "request_refused", fields);
-        self.answer(id, exchange, Body::Refused(refusal.into_proto()));
-    }
-
-    fn answer(&mut self, id: ConnectionId, exchange: u64, body: Body) {
-        // The connection may have ended while a worker was asked.
-        if let Some(connection) = self.connections.get_mut(&id) {
-            connection.send(exchange, body);
-        }
-    }
-
-    fn line(&mut self, level: Level, event: &'static str, fields: Vec<Field>) {
-        self.lines.push((level, event, fields));
-    }
-}
-
-const fn level(level: Level) -> proto::log_line::Level {
-    match level {
-        Level::Debug => proto::log_line::Level::Debug,
-        Level::Info => proto::log_line::Level::Info,
-        Level::Warning => proto::log_line::Level::Warning,
-        Level::Error => proto::log_line::Level::Error,
     }
 }

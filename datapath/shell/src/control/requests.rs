@@ -197,20 +197,6 @@ impl Control {
         Ok(())
     }
 
-    pub(super) fn answer_applied(
-        &mut self,
-        id: ConnectionId,
-        exchange: u64,
-        room: u64,
-        generation: u64,
-    ) {
-        self.answer(
-            id,
-            exchange,
-            Body::Applied(proto::Applied { room, generation }),
-        );
-    }
-
     fn count(
         &mut self,
         id: ConnectionId,
@@ -235,21 +221,6 @@ impl Control {
             what,
         });
         Ok(())
-    }
-
-    /// Answers once every worker has said its numbers.
-    pub(super) fn answer_counted(&mut self) {
-        match self.asked.take() {
-            Some(Asked {
-                connection,
-                exchange,
-                what: Question::Count { missing: 0, sum },
-            }) => {
-                let counters = self.count_all(&sum);
-                self.answer(connection, exchange, Body::Counters(counters));
-            }
-            other => self.asked = other,
-        }
     }
 
     fn dump(&mut self, id: ConnectionId, exchange: u64) {

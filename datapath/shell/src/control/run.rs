@@ -137,13 +137,13 @@ impl ControlLoop {
         streams.open.iter().filter_map(add).collect()
     }
 
-    /// Replies before facts: see `worker::mailbox::Upward`.
+    /// Events before facts: see `worker::mailbox::Upward`.
     fn handle_workers(&mut self) {
         for mailbox in &self.mailboxes {
             let upward = mailbox.take_upward();
             let now = clock::now();
-            for reply in upward.replies {
-                self.control.handle_reply(now, reply);
+            for event in upward.events {
+                self.control.handle_event(now, event);
             }
             self.control.handle_facts(now, upward.facts.into_values());
         }

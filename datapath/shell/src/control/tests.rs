@@ -122,7 +122,7 @@ impl Scene {
             .iter()
             .any(|(_, command)| matches!(command, Command::Apply(_)))
         {
-            self.control.handle_reply(self.now, Reply::Applied(agreed));
+            self.control.handle_event(self.now, Event::Applied(agreed));
         }
         self.answer(id).body
     }

@@ -1,4 +1,4 @@
-//! What passes between the control thread and one worker: commands down, replies and facts up. Both
+//! What passes between the control thread and one worker: commands down, events and facts up. Both
 //! sides hold the lock only to move values; an eventfd tells the other side that something waits.
 //!
 //! Commands are few by construction (the control thread asks one question at a time), and facts are
@@ -13,7 +13,7 @@ use datapath_core::rows::{Change, Refusal};
 use super::counters::Snapshot;
 use crate::system::wake::Wake;
 
-/// What a worker is told to do. It replies to the first two.
+/// What a worker is told to do. It answers the first two.
 pub(crate) enum Command {
     /// Edit the machine's rows.
     Apply(Change),
@@ -25,26 +25,28 @@ pub(crate) enum Command {
     Stop,
 }
 
-/// What a worker answers.
-pub(crate) enum Reply {
-    /// To `Apply`.
+/// What happened in a worker, in the order in which it happened.
+pub(crate) enum Event {
+    /// The answer to `Apply`.
     Applied(Result<(), Refusal>),
-    /// To `Count`.
+    /// The answer to `Count`.
     Counted(Snapshot),
+    /// A row ended by itself; these are its last facts.
+    Ended(Facts),
 }
 
-/// Replies and the newest facts per row, taken together: a row's facts are never seen before the
-/// reply that made the row.
+/// Events and the newest facts per row, taken together: a row's facts are never seen before the
+/// event that made the row.
 #[derive(Default)]
 pub(crate) struct Upward {
-    pub(crate) replies: Vec<Reply>,
+    pub(crate) events: Vec<Event>,
     pub(crate) facts: HashMap<u64, Facts>,
 }
 
 impl Upward {
     /// Nothing to tell.
     pub(crate) fn is_empty(&self) -> bool {
-        self.replies.is_empty() && self.facts.is_empty()
+        self.events.is_empty() && self.facts.is_empty()
     }
 }
 
@@ -79,13 +81,13 @@ impl Mailbox {
         std::mem::take(&mut lock(&self.commands))
     }
 
-    /// Worker: replies and facts; what is newer about a row replaces what was not yet taken.
+    /// Worker: events and facts; what is newer about a row replaces what was not yet taken.
     pub(crate) fn tell(&self, news: &mut Upward) {
         if news.is_empty() {
             return;
         }
         let mut upward = lock(&self.upward);
-        upward.replies.append(&mut news.replies);
+        upward.events.append(&mut news.events);
         upward.facts.extend(news.facts.drain());
         drop(upward);
         self.control_wake.signal();

@@ -16,6 +16,7 @@ use std::os::fd::AsRawFd;
 use std::sync::Arc;
 use std::time::Duration;
 
+use datapath_core::facts::FactsKind;
 use datapath_core::{Machine, Time};
 
 use crate::log::{Level, Log};
@@ -23,7 +24,7 @@ use crate::system::clock;
 use crate::system::receive::{BATCH, Received, Slab};
 use crate::system::wait::Wait;
 use counters::{Snapshot, SocketCounters};
-use mailbox::{Command, Mailbox, Reply, Upward};
+use mailbox::{Command, Event, Mailbox, Upward};
 use outgoing::Outgoing;
 use pace::Pace;
 
@@ -39,6 +40,8 @@ pub(crate) struct Worker {
     machine: Machine,
     sockets: Vec<UdpSocket>,
     outgoing: Outgoing,
+    /// Per socket, whether it may hold datagrams.
+    ready: Vec<bool>,
     /// Per socket, how many datagrams the kernel said it discarded.
     discarded: Vec<u32>,
     mailbox: Arc<Mailbox>,
@@ -67,6 +70,7 @@ impl Worker {
         Self {
             machine,
             outgoing: Outgoing::new(&sockets),
+            ready: vec![true; sockets.len()],
             discarded: vec![0; sockets.len()],
             sockets,
             mailbox,
@@ -106,13 +110,12 @@ impl Worker {
         for command in self.mailbox.take_commands() {
             match command {
                 Command::Apply(change) => {
-                    self.news
-                        .replies
-                        .push(Reply::Applied(self.machine.apply(now, change)));
+                    let agreed = self.machine.apply(now, change);
+                    self.news.events.push(Event::Applied(agreed));
                 }
                 Command::Count => {
                     let snapshot = self.snapshot();
-                    self.news.replies.push(Reply::Counted(snapshot));
+                    self.news.events.push(Event::Counted(snapshot));
                 }
                 Command::EndAll => self.machine.end_all(now),
                 Command::Stop => {
@@ -124,20 +127,20 @@ impl Worker {
         course
     }
 
-    /// Takes what the sockets hold: how many datagrams, and whether more may wait.
+    /// Takes what the ready sockets hold: how many datagrams, and whether more may wait.
     fn drain(&mut self, now: Time) -> (usize, bool) {
-        let (mut packets, mut more) = (0, false);
+        let mut packets = 0;
         for listener in 0..self.sockets.len() {
-            for turn in 0..BATCHES_PER_TURN {
-                let batch = self.receive(now, listener);
-                packets += batch;
-                if batch < BATCH {
+            for _ in 0..BATCHES_PER_TURN {
+                if !self.ready[listener] {
                     break;
                 }
-                more |= turn + 1 == BATCHES_PER_TURN;
+                let batch = self.receive(now, listener);
+                self.ready[listener] = batch == BATCH;
+                packets += batch;
             }
         }
-        (packets, more)
+        (packets, self.ready.contains(&true))
     }
 
     fn receive(&mut self, now: Time, listener: usize) -> usize {
@@ -182,7 +185,11 @@ impl Worker {
 
     fn tell(&mut self) {
         while let Some(facts) = self.machine.poll_facts() {
-            self.news.facts.insert(facts.row, facts);
+            if facts.kind == FactsKind::Ended {
+                self.news.events.push(Event::Ended(facts));
+            } else {
+                self.news.facts.insert(facts.row, facts);
+            }
         }
         self.mailbox.tell(&mut self.news);
     }
@@ -211,6 +218,10 @@ impl Worker {
         }
         if self.wait.readable(command) {
             self.mailbox.worker_wake.clear();
+        }
+        for (index, ready) in self.ready.iter_mut().enumerate() {
+            // During a tick nobody asked.
+            *ready = tick.is_some() || self.wait.readable(command + 1 + index);
         }
     }
 

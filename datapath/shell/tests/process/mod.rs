@@ -150,10 +150,11 @@ impl Controller {
     }
 
     pub(crate) fn counters(&mut self) -> Counters {
-        match self.ask(Body::CountersRequest(CountersRequest { room: 0 })) {
-            Body::Counters(counters) => counters,
-            _ => panic!("counters"),
-        }
+        let answer = self.ask(Body::CountersRequest(CountersRequest { room: 0 }));
+        let Body::Counters(counters) = answer else {
+            panic!("counters")
+        };
+        counters
     }
 
     /// Asks for counters until they are as wished.

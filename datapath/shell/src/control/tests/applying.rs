@@ -17,7 +17,7 @@ fn rows_stand_once_the_worker_agrees_and_the_answer_repeats_exchange_room_and_ge
     assert!(scene.poll(1).is_none());
     scene
         .control
-        .handle_reply(scene.now, Reply::Applied(Ok(())));
+        .handle_event(scene.now, Event::Applied(Ok(())));
     let answer = scene.answer(1);
     assert_eq!(answer.exchange, 77);
     let Some(Body::Applied(applied)) = answer.body else {
@@ -83,12 +83,12 @@ fn requests_behind_an_unanswered_one_wait_their_turn() {
     assert_eq!(scene.control.take_commands().len(), 1);
     scene
         .control
-        .handle_reply(scene.now, Reply::Applied(Ok(())));
+        .handle_event(scene.now, Event::Applied(Ok(())));
     assert_eq!(scene.answer(1).exchange, 5);
     assert_eq!(scene.control.take_commands().len(), 1);
     scene
         .control
-        .handle_reply(scene.now, Reply::Applied(Ok(())));
+        .handle_event(scene.now, Event::Applied(Ok(())));
     assert_eq!(scene.answer(1).exchange, 6);
 }
 
@@ -125,7 +125,7 @@ fn an_apply_whose_controller_left_before_the_answer_still_holds() {
     scene.control.close(1);
     scene
         .control
-        .handle_reply(scene.now, Reply::Applied(Ok(())));
+        .handle_event(scene.now, Event::Applied(Ok(())));
     scene.greet(2, 2);
     assert_eq!(scene.row_ids(2), [1, 10, 11, 12, 13]);
 }
@@ -149,7 +149,7 @@ fn counters_are_answered_by_name_and_a_room_alone_is_unsupported() {
     };
     scene
         .control
-        .handle_reply(scene.now, Reply::Counted(counted));
+        .handle_event(scene.now, Event::Counted(counted));
     let Some(Body::Counters(counters)) = scene.answer(1).body else {
         panic!("counters")
     };

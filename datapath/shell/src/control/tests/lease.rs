@@ -86,7 +86,7 @@ fn the_lease_waits_for_a_worker_that_has_not_answered() {
     assert_eq!(scene.control.counters.lease_expiries, 0);
     scene
         .control
-        .handle_reply(scene.now, Reply::Applied(Ok(())));
+        .handle_event(scene.now, Event::Applied(Ok(())));
     scene.pass(Duration::ZERO);
     assert_eq!(scene.control.counters.lease_expiries, 1);
 }

@@ -1,6 +1,7 @@
 //! Facts as levels: the newest per row, to the controller that counts and to every Dump.
 
 use super::*;
+use crate::log::Line;
 use datapath_core::facts::{Facts, FactsKind, LegFacts, TransportFacts};
 
 fn leg_facts(row: u64, revision: u64) -> Facts {
@@ -87,13 +88,13 @@ fn facts_of_a_deleted_row_are_neither_told_nor_dumped() {
 #[test]
 fn a_row_that_ended_goes_with_all_that_hangs_on_it_and_is_told_once() {
     let mut scene = in_call();
-    let ended = Facts {
+    let last = Facts {
         row: 10,
         room: 3,
         revision: 2,
         kind: FactsKind::Ended,
     };
-    scene.control.handle_facts(scene.now, [ended]);
+    scene.control.handle_event(scene.now, Event::Ended(last));
     assert_eq!(told(&mut scene, 1), [(10, 2)]);
     let dump = scene.dump(1);
     assert!(dump.facts.is_empty());
@@ -139,4 +140,43 @@ fn log_lines_go_up_to_the_controller() {
         panic!("a line")
     };
     assert_eq!((log.event.as_str(), log.at_ns), ("x", scene.now.0));
+}
+
+#[test]
+fn a_row_put_again_after_it_ended_stands() {
+    let mut scene = in_call();
+    scene.send(1, 5, apply(1, 3, vec![transport(10, 3)], vec![]));
+    let last = Facts {
+        row: 10,
+        room: 3,
+        revision: 2,
+        kind: FactsKind::Ended,
+    };
+    scene.control.handle_event(scene.now, Event::Ended(last));
+    scene
+        .control
+        .handle_event(scene.now, Event::Applied(Ok(())));
+    assert!(matches!(scene.answer(1).body, Some(Body::Upcall(_))));
+    assert!(matches!(scene.answer(1).body, Some(Body::Applied(_))));
+    assert_eq!(scene.row_ids(1), [1, 10, 11]);
+}
+
+#[test]
+fn a_row_that_ended_with_its_put_is_gone() {
+    let mut scene = Scene::new();
+    scene.control_with(1, 1);
+    scene.send(1, 5, apply(1, 3, vec![transport(10, 3)], vec![]));
+    scene
+        .control
+        .handle_event(scene.now, Event::Applied(Ok(())));
+    let last = Facts {
+        row: 10,
+        room: 3,
+        revision: 1,
+        kind: FactsKind::Ended,
+    };
+    scene.control.handle_event(scene.now, Event::Ended(last));
+    scene.answer(1);
+    assert_eq!(told(&mut scene, 1), [(10, 1)]);
+    assert_eq!(scene.row_ids(1), [1]);
 }
