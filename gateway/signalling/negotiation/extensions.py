@@ -42,13 +42,13 @@ _LAST_ID = 255  # RFC 8285 section 4.3
 
 
 def accepted_of(section: MediaSection) -> tuple[Extmap, ...]:
-    """The publisher's offered extensions that we take, with the offered ids.
+    """The publisher's offered extensions that we take, each once, with the offered ids.
 
     An offered direction is turned round (RFC 8285 section 6).
     """
     return tuple(
         dataclasses.replace(extmap, direction=extmap.direction and extmap.direction.reversed)
-        for extmap in section.extmaps
+        for extmap in dict.fromkeys(section.extmaps)
         if _NAMES.get(extmap.uri) in OF_PUBLISHERS and _usable(extmap.id)
     )
 

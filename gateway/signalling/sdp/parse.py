@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import TypeVar
 
 from gateway.sfu.agreement import Fingerprint
@@ -59,7 +60,8 @@ def parse(text: str) -> SessionDescription:
     session_lines, media_lines = _split(text)
     origin = _origin(session_lines)
     session = _Attributes(session_lines)
-    sections = tuple(_media_section(lines, session) for lines in media_lines)
+    inherited = _inherited(session)
+    sections = tuple(_media_section(lines, inherited) for lines in media_lines)
     mids = [section.mid for section in sections if section.mid]
     if len(set(mids)) != len(mids):
         raise SdpError("Two m-sections have the same a=mid.")
@@ -158,29 +160,48 @@ def _origin(lines: Sequence[tuple[str, str]]) -> Origin:
     raise SdpError("The description has no usable o= line.")
 
 
-def _media_section(lines: Sequence[tuple[str, str]], session: _Attributes) -> MediaSection:
+@dataclass(frozen=True, slots=True)
+class _Inherited:
+    """What the session part says for each section that says nothing itself; read once."""
+
+    direction: Direction
+    ice_ufrag: str
+    ice_pwd: str
+    setup: Setup | None
+    fingerprints: tuple[Fingerprint, ...]
+    extmaps: tuple[Extmap, ...]
+    extmap_allow_mixed: bool
+
+
+def _inherited(session: _Attributes) -> _Inherited:
+    return _Inherited(
+        direction=_direction_of(session) or Direction.SENDRECV,
+        ice_ufrag=session.first("ice-ufrag", _ice_chars) or "",
+        ice_pwd=session.first("ice-pwd", _ice_chars) or "",
+        setup=session.first("setup", _setup),
+        fingerprints=session.every("fingerprint", _fingerprint),
+        extmaps=session.every("extmap", _extmap),
+        extmap_allow_mixed=session.has("extmap-allow-mixed"),
+    )
+
+
+def _media_section(lines: Sequence[tuple[str, str]], session: _Inherited) -> MediaSection:
     try:
         kind, port, protocol, formats = _m_line(lines[0][1])
     except _Malformed:
         raise SdpError("An m= line of the description is malformed.") from None
     own = _Attributes(lines)
-
-    def inherited(name: str, read: Callable[[str], _T]) -> _T | None:
-        value = own.first(name, read)
-        return session.first(name, read) if value is None else value
-
     return MediaSection(
         kind=kind,
         port=port,
         protocol=protocol,
         formats=formats,
         mid=own.first("mid", _token) or "",
-        direction=_direction_of(own) or _direction_of(session) or Direction.SENDRECV,
-        ice_ufrag=inherited("ice-ufrag", _ice_chars) or "",
-        ice_pwd=inherited("ice-pwd", _ice_chars) or "",
-        setup=inherited("setup", _setup),
-        fingerprints=own.every("fingerprint", _fingerprint)
-        or session.every("fingerprint", _fingerprint),
+        direction=_direction_of(own) or session.direction,
+        ice_ufrag=own.first("ice-ufrag", _ice_chars) or session.ice_ufrag,
+        ice_pwd=own.first("ice-pwd", _ice_chars) or session.ice_pwd,
+        setup=own.first("setup", _setup) or session.setup,
+        fingerprints=own.every("fingerprint", _fingerprint) or session.fingerprints,
         candidates=tuple(c for c in own.every("candidate", _candidate) if c is not None),
         end_of_candidates=own.has("end-of-candidates"),
         bundle_only=own.has("bundle-only"),
@@ -189,8 +210,8 @@ def _media_section(lines: Sequence[tuple[str, str]], session: _Attributes) -> Me
         rtpmaps=own.every("rtpmap", _rtpmap),
         fmtps=own.every("fmtp", _fmtp) if protocol.endswith(RTP_PROFILES) else (),
         rtcp_feedback=own.every("rtcp-fb", _rtcp_feedback),
-        extmaps=own.every("extmap", _extmap) + session.every("extmap", _extmap),
-        extmap_allow_mixed=own.has("extmap-allow-mixed") or session.has("extmap-allow-mixed"),
+        extmaps=own.every("extmap", _extmap) + session.extmaps,
+        extmap_allow_mixed=own.has("extmap-allow-mixed") or session.extmap_allow_mixed,
         msids=own.every("msid", _msid),
         ssrcs=own.every("ssrc", _ssrc),
         ssrc_groups=own.every("ssrc-group", _ssrc_group),
