@@ -6,12 +6,14 @@
 
 mod address;
 mod attribute;
+mod error;
 mod integrity;
 mod message;
 mod write;
 
 pub use attribute::{Attribute, Attributes, kind};
-pub use message::{Error, Message};
+pub use error::Error;
+pub use message::Message;
 pub use write::{Builder, TooLong, write_binding_error, write_binding_success};
 
 /// Length of the header.
