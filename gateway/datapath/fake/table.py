@@ -127,7 +127,7 @@ class Table:
 def dependents(rows: Mapping[int, pb.Row], id_: int) -> Iterator[int]:
     """The ids of rows that end with this one: a transport's streams and legs, a stream's legs."""
     for row in list(rows.values()):
-        if id_ in _references(row):
+        if any(named == id_ for named, _ in _references(row)):
             yield from dependents(rows, row.id)
             yield row.id
 
@@ -139,13 +139,13 @@ def not_after_ns(row: pb.Row) -> int:
     return row.transport.not_after_ns if row.HasField("transport") else 0
 
 
-def _references(row: pb.Row) -> dict[int, str]:
+def _references(row: pb.Row) -> tuple[tuple[int, str], ...]:
     """Ids that the row names, with the kind that each must be of."""
     if row.HasField("stream"):
-        return {row.stream.transport: "transport"}
+        return ((row.stream.transport, "transport"),)
     if row.HasField("leg"):
-        return {row.leg.transport: "transport", row.leg.stream: "stream"}
-    return {}
+        return ((row.leg.transport, "transport"), (row.leg.stream, "stream"))
+    return ()
 
 
 def _check_standing(old: pb.Row | None, new: pb.Row) -> None:
@@ -167,7 +167,7 @@ def _fixed(row: pb.Row) -> tuple[int, ...]:
 
 
 def _check_references(draft: Rows, row: pb.Row) -> None:
-    for id_, kind in _references(row).items():
+    for id_, kind in _references(row):
         named = draft.get(id_)
         if named is None or named.room != row.room or named.WhichOneof("kind") != kind:
             detail = f"the row names a {kind} that this room does not have"
