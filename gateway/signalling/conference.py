@@ -145,7 +145,8 @@ class Conference:
         session = self._hall.sessions.get(sid)
         if session is not None and session.connected:
             departures.lose_socket(self._hall, session, None, now)
-            self._judge(session, now)
+            if sid in self._hall.sessions:
+                reach.judge(self._hall, session, now)
         self._write()
 
     def handle_resume_attempt(self, identity: str, now: Moment) -> None:
@@ -162,10 +163,13 @@ class Conference:
     def handle_facts(self, facts: Iterable[pb.Facts], now: Moment) -> None:
         """What the datapath learned about rows of this room."""
         for fact in facts:
-            if fact.HasField("transport"):
-                for session in list(self._hall.sessions.values()):
-                    if session.learn(fact):
-                        self._judge(session, now)
+            session = self._session_of_transport(fact.row)
+            if session is None:
+                continue
+            if fact.HasField("ended"):
+                reach.end(self._hall, session)
+            elif fact.HasField("transport") and session.learn(fact):
+                reach.judge(self._hall, session, now)
         self._write()
 
     def handle_timeout(self, now: Moment) -> None:
@@ -202,11 +206,20 @@ class Conference:
         self.resync([pb.Row(id=row_id) for row_id in hall.ledger.all_ids()])
 
     def resync(self, dumped: Iterable[pb.Row]) -> None:
-        """The table may differ from what was asked for: here is what it holds of this room."""
-        self._settle()
+        """The table may differ from what was asked for: here is what it holds of this room.
+
+        A transport that was at work and is not there any more cannot be put again: its keys went
+        with it. Its client is told to come anew.
+        """
         hall = self._hall
+        held = list(dumped)
+        ids = {row.id for row in held}
+        for session in list(hall.sessions.values()):
+            if not ids.issuperset(session.facts):
+                reach.end(hall, session)
+        self._settle()
         written = hall.take_step() or Step(hall.place.room)
-        puts, deletes = difference(self.desired_rows(), dumped)
+        puts, deletes = difference(self.desired_rows(), held)
         agreements = hall.agreements()
         for session in hall.sessions.values():
             hall.ledger.change(
@@ -250,9 +263,9 @@ class Conference:
             )
         )
 
-    def _judge(self, session: Session, now: Moment) -> None:
-        if session.sid in self._hall.sessions:
-            reach.judge(self._hall, session, now)
+    def _session_of_transport(self, row: int) -> Session | None:
+        sessions = self._hall.sessions.values()
+        return next((session for session in sessions if session.has_transport(row)), None)
 
     def _handle_timer(self, session: Session, timer: Timer, now: Moment) -> None:
         hall = self._hall

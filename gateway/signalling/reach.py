@@ -24,6 +24,11 @@ def judge(hall: Gathering, session: Session, now: Moment) -> None:
         _judge_orphan(hall, session, now)
 
 
+def end(hall: Gathering, session: Session) -> None:
+    """A transport is gone with its keys: the client has to come anew, an orphan is of no use."""
+    departures.expel(hall, session, LeaveReason.CONNECTION_TIMEOUT, departures.RECONNECT)
+
+
 def take_over(hall: Gathering, session: Session) -> None:
     """The predecessor goes; the others are shown the new participant in its place."""
     session.stop(Timer.TAKEOVER)
@@ -43,7 +48,7 @@ def _activate(hall: Gathering, session: Session) -> None:
 def _judge_connected(hall: Gathering, session: Session, now: Moment) -> None:
     """A dead transport cannot be resumed: the client is told to come anew."""
     if session.failed():
-        departures.expel(hall, session, LeaveReason.CONNECTION_TIMEOUT, departures.RECONNECT)
+        end(hall, session)
     elif session.closed() and Timer.CLOSED not in session.timers:
         session.start(Timer.CLOSED, now)
 

@@ -19,7 +19,7 @@ from gateway import logs
 from gateway.auth.grant import Grant
 from gateway.clock import Clock
 from gateway.datapath import datapath_pb2 as pb
-from gateway.datapath.port import Datapath, DatapathAway, RowsRefused
+from gateway.datapath.port import Datapath, DatapathAway, Fenced, RowsRefused
 from gateway.rooms.admission import Refuse
 from gateway.rooms.moment import NS_PER_S, Moment
 from gateway.rooms.participant import LeaveReason
@@ -170,6 +170,9 @@ class Runner:
                 await self._datapath.apply(step.room, step.puts, step.deletes)
             except RowsRefused as refused:
                 self._handle_refusal(refused)
+                return
+            except Fenced:  # another controller has the table; this process is about to end
+                await asyncio.sleep(WAIT_S)
                 return
             except DatapathAway:
                 with contextlib.suppress(DatapathAway):

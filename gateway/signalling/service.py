@@ -273,7 +273,8 @@ class SignallingService:
         """Rooms that we run ask for what the dump lacks; rooms that we do not know are rebuilt."""
         rows: dict[int, list[pb.Row]] = defaultdict(list)
         for row in dump.rows:
-            rows[row.room].append(row)
+            if row.room:
+                rows[row.room].append(row)
         for number, runner in self._by_number.items():
             runner.resync(rows.pop(number, []))
         unknown = [row for of_room in rows.values() for row in of_room]

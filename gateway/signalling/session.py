@@ -139,10 +139,15 @@ class Session:
 
     # --------------------------------------------------------------------------------- facts
 
+    def has_transport(self, row: int) -> bool:
+        """Whether that row is one of its transports."""
+        return any(agreement.transport == row for agreement in self.agreements.transports)
+
     def learn(self, facts: pb.Facts) -> bool:
         """Newer facts of a transport. False if older than what is known, or of another row."""
-        rows = {agreement.transport for agreement in self.agreements.transports}
-        if facts.row not in rows or facts.revision <= self.revisions.get(facts.row, 0):
+        if not self.has_transport(facts.row):
+            return False
+        if facts.revision <= self.revisions.get(facts.row, 0):
             return False
         self.revisions[facts.row] = facts.revision
         self.facts[facts.row] = facts.transport
