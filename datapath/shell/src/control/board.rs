@@ -2,15 +2,21 @@
 //! never told less than the truth. Every change is stamped; whoever remembers the stamp up to which
 //! it was told gets what is newer, each row once.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::contract::proto::{Facts, facts::Kind};
+
+/// Most ended rows whose last facts wait for somebody who looks but never counts. Higher costs
+/// memory; lower makes a slow newcomer miss an end, until it compares with its next Dump.
+const MAX_ENDED: usize = 65_536;
 
 /// Facts by row, in the order of their last change.
 #[derive(Default)]
 pub(crate) struct Board {
     newest: HashMap<u64, (u64, Facts)>,
     order: BTreeMap<u64, u64>,
+    /// Stamps of the last facts of ended rows.
+    ended: BTreeSet<u64>,
     stamp: u64,
 }
 
@@ -24,14 +30,21 @@ impl Board {
     pub(crate) fn put(&mut self, facts: Facts) {
         self.remove(facts.row);
         self.stamp += 1;
+        if is_ended(&facts) {
+            self.ended.insert(self.stamp);
+        }
         self.order.insert(self.stamp, facts.row);
         self.newest.insert(facts.row, (self.stamp, facts));
+        while self.ended.len() > MAX_ENDED {
+            self.forget_first_ended();
+        }
     }
 
     /// Forgets a row.
     pub(crate) fn remove(&mut self, row: u64) {
         if let Some((stamp, _)) = self.newest.remove(&row) {
             self.order.remove(&stamp);
+            self.ended.remove(&stamp);
         }
     }
 
@@ -57,29 +70,33 @@ impl Board {
             .collect()
     }
 
-    /// Forgets all rows; stamps go on.
-    pub(crate) fn clear(&mut self) {
-        self.newest.clear();
-        self.order.clear();
+    /// Forgets all rows that stand; stamps go on.
+    pub(crate) fn forget_standing(&mut self) {
+        self.newest
+            .retain(|_, (stamp, _)| self.ended.contains(stamp));
+        self.order.retain(|stamp, _| self.ended.contains(stamp));
     }
 
-    /// Forgets ended rows: nobody is there to be told.
-    pub(crate) fn forget_ended(&mut self) {
-        let ended = |(_, facts): &&(u64, Facts)| is_ended(facts);
-        let rows: Vec<u64> = self
-            .newest
-            .values()
-            .filter(ended)
-            .map(|(_, f)| f.row)
-            .collect();
-        for row in rows {
-            self.remove(row);
+    /// Forgets ended rows that everybody who follows has been told, up to and with this stamp.
+    pub(crate) fn forget_ended(&mut self, told: u64) {
+        while self.ended.first().is_some_and(|stamp| *stamp <= told) {
+            self.forget_first_ended();
+        }
+    }
+
+    fn forget_first_ended(&mut self) {
+        if let Some(row) = self
+            .ended
+            .pop_first()
+            .and_then(|stamp| self.order.remove(&stamp))
+        {
+            self.newest.remove(&row);
         }
     }
 }
 
 /// Are these the last facts of a row?
-pub(crate) const fn is_ended(facts: &Facts) -> bool {
+const fn is_ended(facts: &Facts) -> bool {
     matches!(facts.kind, Some(Kind::Ended(_)))
 }
 
@@ -139,7 +156,9 @@ mod tests {
         });
         let standing: Vec<u64> = board.standing().iter().map(|facts| facts.row).collect();
         assert_eq!(standing, [6]);
-        board.forget_ended();
+        board.forget_ended(board.stamp() - 1);
+        assert_eq!(told_after(&board, 0), [(6, 1), (5, 2)]);
+        board.forget_ended(board.stamp());
         assert_eq!(told_after(&board, 0), [(6, 1)]);
     }
 }

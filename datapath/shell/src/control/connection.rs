@@ -6,7 +6,7 @@ use std::time::Duration;
 use datapath_core::Time;
 use prost::Message;
 
-use super::board::{Board, is_ended};
+use super::board::Board;
 use super::parts::{Dumping, Gathering};
 use crate::contract::framing::{self, FrameReader, MAX_FRAME_BYTES};
 use crate::contract::proto::{Frame, Upcall, frame::Body};
@@ -34,6 +34,8 @@ pub(crate) struct Connection {
     pub(super) dumping: Option<Dumping>,
     /// The stamp of the newest facts that it has been told.
     pub(super) told: u64,
+    /// It has read a Dump, so it wants to be told of ends after it.
+    pub(super) follows: bool,
     /// It is closed once what is unsent has left.
     ending: bool,
     /// It is closed at this time.
@@ -52,6 +54,7 @@ impl Connection {
             gathering: None,
             dumping: None,
             told: 0,
+            follows: false,
             ending: false,
             deadline: Some(now.plus(GREETING_TIME)),
             frames_sent: 0,
@@ -128,9 +131,8 @@ impl Connection {
         }
     }
 
-    /// Sends facts that it has not been told as long as there is room. The last facts of ended rows
-    /// leave the board with it.
-    pub(super) fn fill_facts(&mut self, board: &mut Board) {
+    /// Sends facts that it has not been told as long as there is room.
+    pub(super) fn fill_facts(&mut self, board: &Board) {
         while self.dumping.is_none() && !self.is_full() {
             let mut upcall = Upcall::default();
             let mut bytes = 0;
@@ -144,9 +146,6 @@ impl Connection {
             }
             if upcall.facts.is_empty() {
                 return;
-            }
-            for facts in upcall.facts.iter().filter(|facts| is_ended(facts)) {
-                board.remove(facts.row);
             }
             self.send(0, Body::Upcall(upcall));
         }

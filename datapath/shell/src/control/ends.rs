@@ -22,9 +22,7 @@ impl Control {
             self.board.remove(id);
         }
         self.counters.rows_ended += 1;
-        if self.controller.is_some() {
-            self.board.put(facts(last));
-        }
+        self.board.put(facts(last));
     }
 
     /// Memos carry no packets, so they end here.
@@ -55,20 +53,18 @@ impl Control {
             .iter()
             .map(|row| self.board.revision(row.id))
             .collect();
-        self.board.clear();
+        self.board.forget_standing();
         for (row, revision) in transports.into_iter().zip(revisions) {
             self.tell_ended(row, revision, proto::ended::Reason::Lease);
         }
     }
 
     fn tell_ended(&mut self, row: EndedRow, revision: u64, reason: proto::ended::Reason) {
-        if self.controller.is_some() {
-            self.board.put(proto::Facts {
-                row: row.id,
-                revision: revision + 1,
-                room: row.room,
-                kind: Some(proto::facts::Kind::Ended(ended(reason))),
-            });
-        }
+        self.board.put(proto::Facts {
+            row: row.id,
+            revision: revision + 1,
+            room: row.room,
+            kind: Some(proto::facts::Kind::Ended(ended(reason))),
+        });
     }
 }

@@ -121,9 +121,9 @@ impl Control {
         }
         if self.controller == Some(id) {
             self.controller = None;
-            self.board.forget_ended();
             self.line(Level::Warning, "controller_left", vec![]);
         }
+        self.forget_told();
     }
 
     /// Bytes came.
@@ -231,8 +231,22 @@ impl Control {
         for (id, connection) in &mut self.connections {
             connection.fill_dump();
             if self.controller == Some(*id) {
-                connection.fill_facts(&mut self.board);
+                connection.fill_facts(&self.board);
             }
         }
+        self.forget_told();
+    }
+
+    /// Last facts of ended rows are kept until the controller has been told, and whoever has read a
+    /// Dump and may become the controller.
+    fn forget_told(&mut self) {
+        let follows = |id: &ConnectionId, connection: &Connection| {
+            let may_count = connection.epoch.is_some_and(|epoch| epoch > self.epoch);
+            self.controller == Some(*id) || (connection.follows && may_count)
+        };
+        let followers = self.connections.iter().filter(|(id, c)| follows(id, c));
+        let told = followers.map(|(_, connection)| connection.told).min();
+        self.board
+            .forget_ended(told.unwrap_or_else(|| self.board.stamp()));
     }
 }

@@ -153,8 +153,6 @@ impl Control {
         if self.controller == Some(id) {
             return;
         }
-        // Ended rows that the one before was not told are absent from the newcomer's Dump.
-        self.board.forget_ended();
         self.controller = Some(id);
         self.epoch = epoch;
         self.renew_lease(now);
@@ -228,7 +226,8 @@ impl Control {
         let stamp = self.board.stamp();
         if let Some(connection) = self.connections.get_mut(&id) {
             connection.dumping = Some(Dumping::new(exchange, self.epoch, rows, facts));
-            // A controller's ended rows are told beside the Dump, not in it.
+            connection.follows = true;
+            // A controller has been told what is not in `told` yet beside the Dump, not in it.
             if self.controller != Some(id) {
                 connection.told = stamp;
             }

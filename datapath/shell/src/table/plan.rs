@@ -126,16 +126,15 @@ impl Draft<'_> {
             return refuse(Reason::Limit, "the row is above 256 KiB");
         }
         self.check_worker(&row)?;
-        self.check_id(&row)?;
-        match rows::parse(&row)? {
-            Put::Memo => {}
-            Put::Machine(_) if self.room == 0 => {
-                return refuse(Reason::Malformed, "only memos may be global");
-            }
-            Put::Machine(parsed) => {
-                self.check_references(&row)?;
-                self.change.puts.push(parsed);
-            }
+        self.check_once(id)?;
+        let parsed = rows::parse(&row)?;
+        if self.room == 0 && !matches!(parsed, Put::Memo) {
+            return refuse(Reason::Malformed, "only memos may be global");
+        }
+        self.check_standing(&row)?;
+        self.check_references(&row)?;
+        if let Put::Machine(parsed) = parsed {
+            self.change.puts.push(parsed);
         }
         redact(&mut row);
         let row = Arc::new(row);
@@ -157,12 +156,17 @@ impl Draft<'_> {
         Ok(())
     }
 
-    /// A put replaces the row of its id if that is of the same room and kind.
-    fn check_id(&self, row: &Row) -> Result<(), Refusal> {
-        let refuse = |detail| Err(Refusal::row(row.id, Reason::Conflict, detail));
-        if self.puts.contains_key(&row.id) {
-            return refuse("the row is put twice in one Apply");
+    fn check_once(&self, id: u64) -> Result<(), Refusal> {
+        if self.puts.contains_key(&id) {
+            let detail = "the row is put twice in one Apply";
+            return Err(Refusal::row(id, Reason::Conflict, detail));
         }
+        Ok(())
+    }
+
+    /// A put replaces the row of its id if that is of the same room and kind.
+    fn check_standing(&self, row: &Row) -> Result<(), Refusal> {
+        let refuse = |detail| Err(Refusal::row(row.id, Reason::Conflict, detail));
         let Some(old) = self.find(row.id) else {
             return Ok(());
         };

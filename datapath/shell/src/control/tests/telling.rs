@@ -180,3 +180,42 @@ fn a_row_that_ended_with_its_put_is_gone() {
     assert_eq!(told(&mut scene, 1), [(10, 1)]);
     assert_eq!(scene.row_ids(1), [1]);
 }
+
+#[test]
+fn a_newcomer_is_told_what_ended_between_its_dump_and_its_first_apply() {
+    let mut scene = in_call();
+    scene.greet(2, 2);
+    scene.dump(2);
+    for row in [10, 11] {
+        let last = Facts {
+            row,
+            room: 3,
+            revision: 2,
+            kind: FactsKind::Ended,
+        };
+        scene.control.handle_event(scene.now, Event::Ended(last));
+        // With the controller that was and without.
+        scene.control.close(1);
+    }
+    scene.send(2, 1, apply(2, 0, vec![], vec![]));
+    assert!(matches!(scene.answer(2).body, Some(Body::Applied(_))));
+    assert_eq!(told(&mut scene, 2), [(10, 2), (11, 2)]);
+}
+
+#[test]
+fn what_ended_is_forgotten_once_nobody_waits_for_it() {
+    let mut scene = in_call();
+    scene.greet(2, 2);
+    scene.dump(2);
+    let last = Facts {
+        row: 10,
+        room: 3,
+        revision: 2,
+        kind: FactsKind::Ended,
+    };
+    scene.control.handle_event(scene.now, Event::Ended(last));
+    assert_eq!(told(&mut scene, 1), [(10, 2)]);
+    assert!(scene.control.board.after(0).is_some());
+    scene.control.close(2);
+    assert!(scene.control.board.after(0).is_none());
+}
