@@ -70,10 +70,25 @@ impl Machine {
         let Some(transport) = self.transports.get_mut(index) else { return };
         let Some(origin) = transport.origins.get(&ssrc).filter(|origin| !origin.rtx) else { return };
         transport.clock.sender_report(ntp, now);
-        let stream = self.streams.get_mut(origin.stream);
-        if let Some(source) = stream.and_then(|stream| stream.source_mut(ssrc)) {
-            source.reception.sender_report(ntp, now);
-            source.clock.sender_report(ntp, timestamp);
+        let Some(stream) = self.streams.get_mut(origin.stream) else { return };
+        let Some(source) = stream.source_mut(ssrc) else { return };
+        let first = source.clock.timestamp_at(&transport.clock, now).is_none();
+        source.reception.sender_report(ntp, now);
+        source.clock.sender_report(ntp, timestamp);
+        if first {
+            let legs = stream.legs.clone();
+            self.hasten_reports(now, &legs);
+        }
+    }
+
+    /// Receivers of these legs cannot play sound and picture together before our next report.
+    fn hasten_reports(&mut self, now: Time, legs: &[u32]) {
+        for leg in legs {
+            let Some(index) = self.legs.get(*leg).map(|leg| leg.transport) else { continue };
+            let Some(transport) = self.transports.get_mut(index) else { continue };
+            transport.reports.hasten(now);
+            let due = transport.reports.poll_timeout();
+            self.wake(index, due);
         }
     }
 
@@ -177,6 +192,7 @@ impl Machine {
         let transport = self.transports.get_mut(index)?;
         transport.srtp.as_ref()?;
         let mut compound = self.outbox.buffer();
+        let mut full = Vec::new();
         let mut due = None;
         let mut next = |at: Option<Time>| due = [due, at].into_iter().flatten().min();
         let round_trip = transport.round_trip.unwrap_or(SUPPOSED_ROUND_TRIP);
@@ -189,22 +205,32 @@ impl Machine {
                 self.counters.nacks_sent += self.asked.len() as u64;
                 Nack::write_lost(&mut compound, transport.own_ssrc, source.ssrc, self.asked.iter().copied());
                 next(source.nack.poll_timeout());
+                if compound.len() > COMPOUND_BYTES / 2 {
+                    full.push(std::mem::replace(&mut compound, self.outbox.buffer()));
+                }
             }
             if beyond_repair && stream.row.kind == MediaKind::Video {
                 stream.key_frame.request(now);
             }
-            if let Some(media_ssrc) = stream.forwarded.filter(|_| stream.key_frame.poll(now)) {
-                PictureLoss { sender_ssrc: transport.own_ssrc, media_ssrc }.write(&mut compound);
-                self.counters.plis_sent += 1;
+            // Before the first packet there is no SSRC to ask; it brings a key frame anyway.
+            if let Some(media_ssrc) = stream.forwarded {
+                if stream.key_frame.poll(now) {
+                    PictureLoss { sender_ssrc: transport.own_ssrc, media_ssrc }.write(&mut compound);
+                    self.counters.plis_sent += 1;
+                }
+                next(stream.key_frame.poll_timeout());
             }
-            next(stream.key_frame.poll_timeout());
         }
         if let Some(recorder) = transport.recorder.as_deref_mut() {
             let media_ssrc = transport.origins.keys().next().copied().unwrap_or_default();
-            if recorder.poll(now, transport.own_ssrc, media_ssrc, &mut compound) {
+            while recorder.poll(now, transport.own_ssrc, media_ssrc, &mut compound) {
                 self.counters.transport_cc_sent += 1;
+                full.push(std::mem::replace(&mut compound, self.outbox.buffer()));
             }
             next(recorder.poll_timeout());
+        }
+        for compound in full {
+            self.send_rtcp(now, index, compound);
         }
         self.send_rtcp(now, index, compound);
         due

@@ -14,6 +14,7 @@
 mod clock;
 mod fingerprint;
 mod identity;
+mod outcome;
 
 #[cfg(test)]
 mod tests;
@@ -26,6 +27,7 @@ use dimpl::SrtpProfile;
 
 pub use clock::Clock;
 pub use identity::{Identity, IdentityError};
+pub use outcome::{Failure, NotConnected, Output, Refused};
 
 use crate::Time;
 use crate::srtp::{Keys, Profile};
@@ -59,51 +61,6 @@ enum State {
     /// Nothing will happen any more.
     Over,
 }
-
-/// What a poll gives. Bytes lie in the caller's buffer.
-#[derive(Debug)]
-pub enum Output<'a> {
-    /// A datagram for the remote.
-    Packet(&'a [u8]),
-    /// The remote proved its certificate; these are the SRTP keys. Comes once.
-    Connected(Keys),
-    /// A decrypted datagram: SCTP.
-    ApplicationData(&'a [u8]),
-    /// The remote said close_notify, or broke an association that stood. Comes at most once.
-    Closed,
-    /// There will be no keys. Comes at most once, and never after `Connected`.
-    Failed(Failure),
-    /// Nothing more now; call [`Dtls::handle_timeout`] then. Always the last of a cycle.
-    Timeout(Option<Time>),
-}
-
-/// Why a handshake failed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Failure {
-    /// The certificate is not one that signalling announced.
-    Fingerprint,
-    /// The remote broke the protocol or refused us.
-    Handshake,
-    /// It took longer than 20 s from the first datagram.
-    Timeout,
-    /// The remote offered no SRTP profile that we speak.
-    NoSrtpProfile,
-}
-
-/// Why a datagram was not let in. The caller counts it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refused {
-    /// Signalling has not told a fingerprint: there is nobody to believe yet. Clients retransmit.
-    NoFingerprint,
-    /// Not the beginning of a handshake, where one must come first.
-    NotHandshake,
-    /// The association failed or was closed.
-    Over,
-}
-
-/// Application data was not taken: there is no association, or it is closing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct NotConnected;
 
 /// RFC 6347 section 4.1: the content type of handshake records.
 const HANDSHAKE_RECORD: u8 = 22;
@@ -246,13 +203,13 @@ impl Dtls {
     }
 
     fn handle_certificate(&mut self, matched: bool) -> Step {
-        match &mut self.state {
-            State::Handshaking { certificate_matched, .. } if matched => {
-                *certificate_matched = true;
-            }
-            _ => self.state = State::Failed(Failure::Fingerprint),
+        if let State::Handshaking { certificate_matched, .. } = &mut self.state
+            && matched
+        {
+            *certificate_matched = true;
+            return Step::Again;
         }
-        Step::Again
+        self.fail(Failure::Fingerprint)
     }
 
     fn handle_finished(&mut self) -> Step {
@@ -286,7 +243,12 @@ impl Dtls {
                 self.state = State::Over;
                 Step::Timeout(None)
             }
-            _ => Step::Timeout(self.clock.due(instant, self.now)),
+            State::Waiting
+            | State::Handshaking { finished: false, .. }
+            | State::Connected { .. }
+            | State::Failed(_)
+            | State::Lost
+            | State::Over => Step::Timeout(self.clock.due(instant, self.now)),
         }
     }
 
@@ -306,20 +268,30 @@ impl Dtls {
                 self.state = State::Over;
                 Step::Closed
             }
-            _ => Step::Timeout(None),
+            State::Waiting
+            | State::Handshaking { .. }
+            | State::Connected { .. }
+            | State::Closing { .. }
+            | State::Over => Step::Timeout(None),
         }
     }
 
     /// Every error of the engine is final, says its documentation.
     fn settle(&mut self, result: Result<(), dimpl::Error>) {
         let Err(error) = result else { return };
+        let failure = if matches!(error, dimpl::Error::Timeout(_)) {
+            Failure::Timeout
+        } else {
+            Failure::Handshake
+        };
         self.state = match &self.state {
-            State::Handshaking { .. } => State::Failed(match error {
-                dimpl::Error::Timeout(_) => Failure::Timeout,
-                _ => Failure::Handshake,
-            }),
+            State::Handshaking { .. } => State::Failed(failure),
             State::Connected { .. } => State::Lost,
-            _ => State::Over,
+            State::Waiting
+            | State::Closing { .. }
+            | State::Failed(_)
+            | State::Lost
+            | State::Over => State::Over,
         };
     }
 }

@@ -76,13 +76,12 @@ impl Inbound {
 
         let source = self.rtp_sources.find(ssrc);
         // RFC 3711 section 3.3.1: the first packet of a source is taken to be of ROC 0.
-        let index = source.as_ref().map_or(Some(sequence_number.into()), |window| {
-            estimate_index(window.highest(), sequence_number)
-        });
-        let index = index.ok_or(OpenError::TooOld)?;
-        let freshness = source.as_ref().map_or(Freshness::Fresh, |window| window.check(index));
-        if freshness == Freshness::TooOld {
-            return Err(OpenError::TooOld);
+        let mut index = u64::from(sequence_number);
+        if let Some(window) = source {
+            index = estimate_index(window.highest(), sequence_number).ok_or(OpenError::TooOld)?;
+            if window.check(index) == Freshness::TooOld {
+                return Err(OpenError::TooOld);
+            }
         }
         self.rtp
             .open_rtp(packet, header_bytes, ssrc, index)

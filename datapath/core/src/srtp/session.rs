@@ -17,7 +17,7 @@ use super::{Profile, RTCP_ENCRYPTED, RTCP_HEADER_BYTES, RTCP_TRAILER_BYTES};
 /// Session keys of one direction, for SRTP or for SRTCP.
 pub(super) enum Session {
     Aead(Aead),
-    CmHmac(CmHmac),
+    CmHmac(Box<CmHmac>),
 }
 
 /// The tag does not fit.
@@ -49,7 +49,7 @@ impl Session {
                 derive(master, salt, &mut *session_salt);
                 let mut tag_key = Zeroizing::new([0; cm_hmac::AUTHENTICATION_KEY_BYTES]);
                 derive(master, authentication, &mut *tag_key);
-                Self::CmHmac(CmHmac::new(key, &*tag_key, *session_salt))
+                Self::CmHmac(Box::new(CmHmac::new(key, &*tag_key, *session_salt)))
             }
         }
     }

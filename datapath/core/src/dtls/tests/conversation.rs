@@ -172,7 +172,10 @@ impl Client {
                     self.due = Some(due);
                     break;
                 }
-                _ => {}
+                dimpl::Output::Connected
+                | dimpl::Output::PeerCert(_)
+                | dimpl::Output::BufferTooSmall { .. }
+                | _ => {}
             }
         }
         packets
