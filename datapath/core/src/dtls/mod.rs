@@ -8,6 +8,10 @@
 //! The crate chooses the SRTP profile: AES-256-GCM, then AES-128-GCM, then AES-CM with HMAC-SHA1,
 //! whatever order the client prefers.
 //!
+//! What it costs: nothing but this struct while it waits; a handshake takes about 0.15 ms of one
+//! core; a connected association holds 9 KiB (DTLS 1.2) to 12 KiB (DTLS 1.3), most of it the
+//! crate's buffers and a copy of our certificate. SRTP contexts add 3 KiB (AEAD) or 7 KiB (AES-CM).
+//!
 //! The crate does not wipe its memory: of a transport's DTLS, the exported SRTP keys (once, in a
 //! freed allocation), traffic secrets and a copy of our private key may stay in freed memory.
 
@@ -49,7 +53,11 @@ enum State {
     /// No datagram was let in yet; there is no engine, so a transport that waits costs nothing.
     Waiting,
     /// From the first datagram to the SRTP keys.
-    Handshaking { engine: Box<dimpl::Dtls>, certificate_matched: bool, finished: bool },
+    Handshaking {
+        engine: Box<dimpl::Dtls>,
+        certificate_matched: bool,
+        finished: bool,
+    },
     /// Keys were handed out.
     Connected { engine: Box<dimpl::Dtls> },
     /// `close_notify` was said by one side or both; what is left is to send ours.
@@ -72,7 +80,13 @@ impl Dtls {
     #[must_use]
     pub fn new(identity: Arc<Identity>, clock: Clock) -> Self {
         let announced = Announced::default();
-        Self { identity, clock, announced, now: Time(0), state: State::Waiting }
+        Self {
+            identity,
+            clock,
+            announced,
+            now: Time(0),
+            state: State::Waiting,
+        }
     }
 
     /// Replaces the announced fingerprints: pairs of hash function name and digest. None that is
@@ -103,11 +117,17 @@ impl Dtls {
                 return Err(Refused::NotHandshake);
             }
             let engine = Box::new(self.identity.engine(self.clock.instant(now)));
-            self.state = State::Handshaking { engine, certificate_matched: false, finished: false };
+            self.state = State::Handshaking {
+                engine,
+                certificate_matched: false,
+                finished: false,
+            };
         }
         let instant = self.advance(now);
         let engine = self.state.engine().ok_or(Refused::Over)?;
-        let result = engine.handle_timeout(instant).and_then(|()| engine.handle_packet(datagram));
+        let result = engine
+            .handle_timeout(instant)
+            .and_then(|()| engine.handle_packet(datagram));
         self.settle(result);
         Ok(())
     }
@@ -115,7 +135,9 @@ impl Dtls {
     /// Lets time pass: retransmissions, the end of a handshake that takes too long.
     pub fn handle_timeout(&mut self, now: Time) {
         let instant = self.advance(now);
-        let Some(engine) = self.state.engine() else { return };
+        let Some(engine) = self.state.engine() else {
+            return;
+        };
         let result = engine.handle_timeout(instant);
         self.settle(result);
     }
@@ -125,10 +147,16 @@ impl Dtls {
     /// # Errors
     /// [`NotConnected`]: it was dropped.
     pub fn send(&mut self, data: &[u8]) -> Result<(), NotConnected> {
-        let State::Connected { engine } = &mut self.state else { return Err(NotConnected) };
+        let State::Connected { engine } = &mut self.state else {
+            return Err(NotConnected);
+        };
         let result = engine.send_application_data(data).map(|_| ());
         self.settle(result);
-        if self.is_connected() { Ok(()) } else { Err(NotConnected) }
+        if self.is_connected() {
+            Ok(())
+        } else {
+            Err(NotConnected)
+        }
     }
 
     /// Ends the association: close_notify if it stands, silence if not. SRTP keys that were handed
@@ -169,7 +197,9 @@ impl Dtls {
     }
 
     fn step(&mut self, buffer: &mut Vec<u8>) -> Step {
-        let Some(engine) = self.state.engine() else { return self.report_end() };
+        let Some(engine) = self.state.engine() else {
+            return self.report_end();
+        };
         if buffer.len() < LEAST_BUFFER_BYTES {
             buffer.resize(LEAST_BUFFER_BYTES, 0);
         }
@@ -190,7 +220,11 @@ impl Dtls {
             }
             dimpl::Output::ApplicationData(data) => {
                 let bytes = data.len();
-                if self.is_connected() { Step::ApplicationData(bytes) } else { Step::Again }
+                if self.is_connected() {
+                    Step::ApplicationData(bytes)
+                } else {
+                    Step::Again
+                }
             }
             dimpl::Output::CloseNotify => {
                 self.close();
@@ -203,7 +237,10 @@ impl Dtls {
     }
 
     fn handle_certificate(&mut self, matched: bool) -> Step {
-        if let State::Handshaking { certificate_matched, .. } = &mut self.state
+        if let State::Handshaking {
+            certificate_matched,
+            ..
+        } = &mut self.state
             && matched
         {
             *certificate_matched = true;
@@ -223,7 +260,11 @@ impl Dtls {
         let keys = profile_of(profile).and_then(|profile| Keys::from_exported(profile, exported));
         match (std::mem::replace(&mut self.state, State::Over), keys) {
             (
-                State::Handshaking { engine, certificate_matched: true, finished: true },
+                State::Handshaking {
+                    engine,
+                    certificate_matched: true,
+                    finished: true,
+                },
                 Some(keys),
             ) => {
                 self.state = State::Connected { engine };
@@ -244,7 +285,9 @@ impl Dtls {
                 Step::Timeout(None)
             }
             State::Waiting
-            | State::Handshaking { finished: false, .. }
+            | State::Handshaking {
+                finished: false, ..
+            }
             | State::Connected { .. }
             | State::Failed(_)
             | State::Lost

@@ -70,7 +70,9 @@ impl Inbound {
             return Err(OpenError::Malformed);
         }
         let bytes = packet.len().checked_sub(self.rtp.tag_bytes());
-        let bytes = bytes.filter(|bytes| *bytes >= header_bytes).ok_or(OpenError::Malformed)?;
+        let bytes = bytes
+            .filter(|bytes| *bytes >= header_bytes)
+            .ok_or(OpenError::Malformed)?;
         let sequence_number = be_u16(packet, 2).ok_or(OpenError::Malformed)?;
         let ssrc = be_u32(packet, RTP_SSRC_OFFSET).ok_or(OpenError::Malformed)?;
 
@@ -95,11 +97,17 @@ impl Inbound {
     /// # Errors
     /// [`OpenError`]; the packet's bytes are then unspecified.
     pub fn open_rtcp(&mut self, packet: &mut [u8]) -> Result<usize, OpenError> {
-        let bytes = packet.len().checked_sub(self.rtcp.tag_bytes() + RTCP_TRAILER_BYTES);
-        let bytes = bytes.filter(|bytes| *bytes >= RTCP_HEADER_BYTES).ok_or(OpenError::Malformed)?;
+        let bytes = packet
+            .len()
+            .checked_sub(self.rtcp.tag_bytes() + RTCP_TRAILER_BYTES);
+        let bytes = bytes
+            .filter(|bytes| *bytes >= RTCP_HEADER_BYTES)
+            .ok_or(OpenError::Malformed)?;
         let ssrc = be_u32(packet, 4).ok_or(OpenError::Malformed)?;
         let word = self.rtcp.rtcp_index_offset(packet.len());
-        let word = word.and_then(|offset| be_u32(packet, offset)).ok_or(OpenError::Malformed)?;
+        let word = word
+            .and_then(|offset| be_u32(packet, offset))
+            .ok_or(OpenError::Malformed)?;
         if word & RTCP_ENCRYPTED == 0 {
             return Err(OpenError::Unencrypted);
         }
@@ -109,7 +117,9 @@ impl Inbound {
         if freshness == Freshness::TooOld {
             return Err(OpenError::TooOld);
         }
-        self.rtcp.open_rtcp(packet, ssrc, index).map_err(|_| OpenError::Unauthentic)?;
+        self.rtcp
+            .open_rtcp(packet, ssrc, index)
+            .map_err(|_| OpenError::Unauthentic)?;
         remember(&mut self.rtcp_sources, ssrc, index.into())?;
         Ok(bytes)
     }

@@ -50,8 +50,10 @@ impl Outbound {
     /// tag; `header_bytes` counts CSRCs and the header extension.
     ///
     /// `index` is the 48-bit extended sequence number of the packet's SSRC; its lower 16 bits are
-    /// the header's sequence number. It grows from packet to packet, or falls behind by at most
-    /// 128, and goes on where it ended when a leg is removed and made again under the same SSRC.
+    /// the header's sequence number. An SSRC starts below 2^15: its receiver takes the first packet
+    /// that arrives to be of rollover counter 0 (RFC 3711 section 3.3.1), and that need not be the
+    /// first one sent. From there the index grows, or falls behind by less than 128, and goes on
+    /// where it ended when a leg is removed and made again under the same SSRC.
     ///
     /// # Errors
     /// [`SealError`]; the packet is then unchanged and must not be sent.
