@@ -8,6 +8,7 @@ from gateway.datapath import datapath_pb2 as pb
 from gateway.datapath.framing import MAX_FRAME_BYTES
 from tests.contract.conftest import Datapath
 from tests.contract.controller import Controller
+from tests.datapath.rows import call
 
 
 async def test_the_datapath_greets_first_and_says_what_to_rely_on(connect: Datapath) -> None:
@@ -130,11 +131,13 @@ async def test_only_the_datapath_tells_facts(controller: Controller) -> None:
 
 async def test_counters_grow_and_levels_say_what_is_now(controller: Controller) -> None:
     before = await controller.counters()
-    assert await controller.apply() is None
+    assert await controller.apply(call()) is None
     refused = await controller.ask(pb.Frame(send=pb.Send()))
     assert refused.HasField("refused")
     after = await controller.counters()
     assert set(before) == set(after)
     assert after["applies"] == before["applies"] + 1
     assert after["requests_refused"] == before["requests_refused"] + 1
-    assert after["rows_transport"] == 0
+    levels = ("rows", "transports", "streams", "legs", "memos")
+    assert [before[name] for name in levels] == [1, 0, 0, 0, 0]
+    assert [after[name] for name in levels] == [5, 2, 1, 1, 0]
