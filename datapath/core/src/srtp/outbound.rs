@@ -46,6 +46,12 @@ impl Outbound {
         self.profile
     }
 
+    /// The highest index sealed for an SSRC: a leg that is made again under it goes on above.
+    #[must_use]
+    pub fn highest_index(&mut self, ssrc: u32) -> Option<u64> {
+        self.sources.find(ssrc).map(|window| window.highest())
+    }
+
     /// Seals an RTP packet in place. The last `profile().tag_bytes()` of `packet` are room for the
     /// tag; `header_bytes` counts CSRCs and the header extension.
     ///

@@ -137,6 +137,15 @@ fn an_index_is_sealed_once_and_the_refused_packet_is_unchanged() {
 }
 
 #[test]
+fn the_highest_sealed_index_of_an_ssrc_is_remembered() {
+    let (mut outbound, _) = pair();
+    assert_eq!(outbound.highest_index(1), None);
+    sealed(&mut outbound, 1, 500);
+    sealed(&mut outbound, 1, 499);
+    assert_eq!(outbound.highest_index(1), Some(500));
+}
+
+#[test]
 fn a_sequence_number_that_is_not_the_index_is_malformed() {
     let (mut outbound, _) = pair();
     let mut packet = rtp(PROFILE, 1, 5, b"");
