@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 FAILED_STATUS: Final = 1
 OPERATOR_STATUS: Final = 2
+DEV_URL: Final = "ws://127.0.0.1:7880"
 
 ConfigOption = Annotated[
     Path | None,
@@ -115,6 +116,44 @@ def token(
                 valid_s=valid_s,
             )
         )
+
+
+@app.command("try")
+def try_out(
+    config: ConfigOption = None,
+    once: Annotated[bool, typer.Option("--once", help="Stop after the call.")] = False,
+) -> None:
+    """Run `serve --dev`, make one real call through it, and print two links for browsers."""
+    from gateway import logs, trial
+
+    with _told_errors():
+        settings = _settings(config, dev=True)
+        logs.configure(settings.log.level, settings.log.format, "trial")
+        status = trial.run(settings, config, once=once)
+    raise typer.Exit(status)
+
+
+@app.command()
+def probe(
+    url: Annotated[str, typer.Option(help="The gateway's WebSocket address.")] = DEV_URL,
+    key: Annotated[str, typer.Option(help="API key to sign with; else the first one set.")] = "",
+    config: ConfigOption = None,
+    dev: DevOption = False,
+) -> None:
+    """Make one real call of two through a running gateway and check what arrives."""
+    import asyncio
+
+    from rich.console import Console
+
+    from gateway.clock import SystemClock
+    from gateway.probe.call import call
+    from gateway.trial import show
+
+    with _told_errors():
+        chosen, secret = _key(_settings(config, dev=dev), key)
+        report = asyncio.run(call(url, chosen, secret, SystemClock()))
+    show(report, Console(highlight=False))
+    raise typer.Exit(0 if report.good else FAILED_STATUS)
 
 
 def _key(settings: "Settings", wanted: str) -> tuple[str, str]:

@@ -30,6 +30,8 @@ PRIVATE_WORDS: Final = (
 PUBLIC_FIELDS: Final = frozenset({"filename", "reason_name"})
 # "header.payload.signature" of a JWT, and the query of a join, inside any text.
 SECRET_TEXT: Final = re.compile(r"eyJ[\w-]{8,}(?:\.[\w-]*)*|(?:access_token|join_request)=[^\s&]*")
+# Without their text, what libraries say below a warning tells nothing.
+LIBRARY_LEVEL: Final = logging.WARNING
 REDACTED: Final = "[redacted]"
 # Enough for a sentence; what is longer was not written by us.
 MAX_TEXT_CHARACTERS: Final = 500
@@ -54,7 +56,9 @@ def configure(level: Level, form: Format, process: str) -> None:
         logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
         cache_logger_on_first_use=False,
     )
-    logging.basicConfig(handlers=[LibraryHandler()], level=max(threshold, logging.INFO), force=True)
+    logging.basicConfig(
+        handlers=[LibraryHandler()], level=max(threshold, LIBRARY_LEVEL), force=True
+    )
     sys.excepthook = _tell_uncaught
 
 

@@ -13,8 +13,9 @@ from gateway.supervisor.programs import Program
 # How long each may take to end by itself. Together they stay under the 5 s that `serve` promises.
 CONTROL_STOP_S: Final = 3.3
 DATAPATH_STOP_S: Final = 1.2
-# The status of a command whose settings the operator has to change.
-OPERATOR_STATUS: Final = 2
+# A program that ends by itself so soon after its very first start cannot start on this machine, or
+# not with these settings: starting it again would say the same.
+START_S: Final = 3.0
 
 # A process that dies is started again at once, because calls wait; one that goes on dying must not
 # eat the machine. A lower bound repairs sooner, a higher one spares the logs.
@@ -49,7 +50,7 @@ class Backoff:
 
 
 class Keeper:
-    """Two programs kept running until `stop`, or until one says that its settings are wrong."""
+    """Two programs kept running until `stop`, or until one of them cannot even start."""
 
     def __init__(self, datapath: Program, control: Program, clock: Clock) -> None:
         self._datapath = datapath
@@ -86,10 +87,11 @@ class Keeper:
             ending = await self._once(program)
             if self._stopping.is_set():
                 return
-            if ending.status == OPERATOR_STATUS and backoff.untried:
-                self._give_up(program)
+            lived_s = (self._clock.monotonic_ns() - started_ns) / 1e9
+            if ending.status and backoff.untried and lived_s < START_S:
+                self._give_up(program, ending.status)
                 return
-            delay_s = backoff.after((self._clock.monotonic_ns() - started_ns) / 1e9)
+            delay_s = backoff.after(lived_s)
             self._log.warning("program_restarts", program=program.title, delay_s=delay_s)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), delay_s)
@@ -103,10 +105,10 @@ class Keeper:
         self._log.info("program_ended", program=program.title, how=str(ending))
         return ending
 
-    def _give_up(self, program: Program) -> None:
-        """It has said why; started again it would say the same."""
-        self._log.error("program_refused_its_settings", program=program.title)
-        self._status = OPERATOR_STATUS
+    def _give_up(self, program: Program, status: int) -> None:
+        """It has said why. Its status becomes that of the command."""
+        self._log.error("program_cannot_start", program=program.title)
+        self._status = status
         self.stop()
 
     async def _end(self, program: Program, within_s: float) -> None:

@@ -106,11 +106,12 @@ async def test_a_program_that_does_not_end_is_killed(
     assert await running == 0
 
 
-async def test_a_program_that_refuses_its_settings_at_first_ends_everything(log: Path) -> None:
-    keeper = keeper_of(
-        python(OBEDIENT, log, "datapath"), python("import sys; sys.exit(2)", log, "control")
-    )
-    assert await keeper.run() == 2
+@pytest.mark.parametrize("status", [1, 2])
+async def test_a_program_that_cannot_start_ends_everything_with_its_status(
+    log: Path, status: int
+) -> None:
+    cannot_start = python(f"import sys; sys.exit({status})", log, "control")
+    assert await keeper_of(python(OBEDIENT, log, "datapath"), cannot_start).run() == status
 
 
 async def test_what_a_program_says_without_json_becomes_a_log_line(
