@@ -138,6 +138,6 @@ async def test_counters_grow_and_levels_say_what_is_now(controller: Controller) 
     assert set(before) == set(after)
     assert after["applies"] == before["applies"] + 1
     assert after["requests_refused"] == before["requests_refused"] + 1
-    levels = ("rows_transport", "rows_stream", "rows_leg", "rows_memo")
-    assert [before[name] for name in levels] == [0, 0, 0, 0]
-    assert [after[name] for name in levels] == [2, 1, 1, 0]
+    levels = ("rows", "transports", "streams", "legs", "memos")
+    assert [before[name] for name in levels] == [1, 0, 0, 0, 0]
+    assert [after[name] for name in levels] == [5, 2, 1, 1, 0]

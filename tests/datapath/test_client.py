@@ -68,7 +68,7 @@ async def test_a_client_that_is_ready_counts_and_its_rows_stand(directory: Path)
         await client.apply(ROOM, [], [11])
         assert [row.id for row in (await client.dump()).rows] == [1, 12]
         levels = {one.name: one.value for one in (await client.counters()).levels}
-        assert levels["rows_transport"] == 1
+        assert levels["transports"] == 1
 
 
 async def test_a_refusal_names_the_row_and_the_reason(directory: Path) -> None:

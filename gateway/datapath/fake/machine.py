@@ -253,7 +253,7 @@ class FakeMachine:
         if frame.counters_request.room:
             raise unsupported("counters of one room are not built; ask for room 0")
         kinds = [row.WhichOneof("kind") for row in self.table.rows.values()]
-        levels = {f"rows_{kind}": kinds.count(kind) for kind in KINDS}
+        levels = {f"{kind}s": kinds.count(kind) for kind in KINDS} | {"rows": len(kinds)}
         counters = pb.Counters(
             counters=[pb.Counter(name=name, value=value) for name, value in self.counted.items()],
             levels=[pb.Counter(name=name, value=value) for name, value in levels.items()],
