@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from livekit.protocol import rtc
 
@@ -185,8 +185,7 @@ class Conference:
         action = departures.RECONNECT if reconnect else departures.DISCONNECT
         sessions = list(self._hall.sessions.values())
         for session in sessions:
-            self._hall.tell(session, messages.leave(reason, action))
-            self._hall.close(session, CloseCause.TOLD)
+            self._hall.send_away(session, messages.leave(reason, action))
         for session in sessions:
             departures.forget(self._hall, session, reason)
         self._write()
@@ -218,15 +217,15 @@ class Conference:
             if not ids.issuperset(session.facts):
                 reach.end(hall, session)
         self._settle()
-        written = hall.take_step() or Step(hall.place.room)
+        written = hall.take_step() or Step(hall.place.room)  # its rows are among the desired
         puts, deletes = difference(self.desired_rows(), held)
         agreements = hall.agreements()
         for session in hall.sessions.values():
             hall.ledger.change(
                 session.sid, rows_of(hall.place, hall.room, session.participant, agreements)
             )
-        step = Step(hall.place.room, tuple(puts), tuple(deletes), written.then, written.remarks)
-        if step.has_rows or step.then or step.remarks:
+        step = replace(written, puts=tuple(puts), deletes=tuple(deletes))
+        if step.has_rows or step.before or step.then or step.remarks:
             self._steps.append(step)
 
     # -------------------------------------------------------------------------------- inside

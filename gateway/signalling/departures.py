@@ -27,15 +27,14 @@ def expel(
     action: rtc.LeaveRequest.Action,
 ) -> None:
     """Tell the client to go (or to come anew), close its socket, remove the participant."""
-    hall.tell(session, messages.leave(reason, action))
-    hall.close(session, CloseCause.TOLD)
+    hall.send_away(session, messages.leave(reason, action))
     remove(hall, session, reason)
 
 
 def call_back(hall: Gathering, session: Session, now: Moment) -> None:
     """Tell the client to come anew; what it publishes is carried until it has."""
-    hall.tell(session, messages.leave(LeaveReason.STATE_MISMATCH, RECONNECT))
-    lose_socket(hall, session, CloseCause.TOLD, now)
+    hall.send_away(session, messages.leave(LeaveReason.STATE_MISMATCH, RECONNECT))
+    lose_socket(hall, session, None, now)
 
 
 def lose_socket(hall: Gathering, session: Session, cause: CloseCause | None, now: Moment) -> None:

@@ -34,6 +34,7 @@ class Gathering:
         self.house = house
         self.sessions: dict[str, Session] = {}
         self.ledger = Ledger()
+        self._before: list[Signal] = []
         self._signals: list[Signal] = []
         self._remarks: list[Remark] = []
         self._touched: dict[str, None] = {}  # in order, each once
@@ -60,6 +61,12 @@ class Gathering:
         if session.connected:
             self.house.counters.closes[cause] += 1
             self._signals.append(Close(session.sid, cause))
+
+    def send_away(self, session: Session, leave: rtc.SignalResponse) -> None:
+        """Say Leave and close the socket, before any row of the step is changed."""
+        if session.connected:
+            self.house.counters.closes[CloseCause.TOLD] += 1
+            self._before += [Tell(session.sid, leave), Close(session.sid, CloseCause.TOLD)]
 
     def remark(self, session: Session, sentence: str) -> None:
         """Leave a sentence for the log."""
@@ -93,11 +100,11 @@ class Gathering:
             put, delete = self.ledger.change(sid, rows)
             puts += put
             deletes += delete
-        signals, remarks = tuple(self._signals), tuple(self._remarks)
-        self._signals, self._remarks, self._touched = [], [], {}
-        if not (puts or deletes or signals or remarks):
+        before, then, remarks = tuple(self._before), tuple(self._signals), tuple(self._remarks)
+        self._before, self._signals, self._remarks, self._touched = [], [], [], {}
+        if not (puts or deletes or before or then or remarks):
             return None
-        return Step(self.place.room, tuple(in_order(puts)), tuple(deletes), signals, remarks)
+        return Step(self.place.room, before, tuple(in_order(puts)), tuple(deletes), then, remarks)
 
     # ------------------------------------------------------------------ spreading the news
 

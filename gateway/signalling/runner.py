@@ -27,7 +27,7 @@ from gateway.signalling.conference import Conference
 from gateway.signalling.counters import SignallingCounters
 from gateway.signalling.outbox import Ending, Outbox
 from gateway.signalling.session import Client
-from gateway.signalling.steps import Close, Step, Tell
+from gateway.signalling.steps import Close, Signal, Step, Tell
 
 # How long one wait for the datapath lasts before it is begun again; nothing depends on it.
 WAIT_S: Final = 30.0
@@ -165,6 +165,7 @@ class Runner:
 
     async def _take(self, step: Step) -> None:
         """Apply and deliver one step. It stays in the queue until it is done."""
+        self._deliver(step.before)  # again after a wait: what follows a Leave is dropped
         if step.has_rows:
             try:
                 await self._datapath.apply(step.room, step.puts, step.deletes)
@@ -181,7 +182,9 @@ class Runner:
             self._refusals = 0
         if self._pending and self._pending[0] is step:  # else a resync has replaced it
             self._pending.popleft()
-            self._deliver(step)
+            self._deliver(step.then)
+            for remark in step.remarks:
+                self._log.info("remarked", participant=remark.sid, says=remark.sentence)
 
     def _handle_refusal(self, refused: RowsRefused) -> None:
         self._counters.rows_refused[refused.reason_name] += 1
@@ -208,12 +211,12 @@ class Runner:
         self._pending.clear()
         while (step := self.conference.poll_step()) is not None:
             self._pending.append(replace(step, then=(), remarks=()))
-            waiting.append(replace(step, puts=(), deletes=()))
+            waiting.append(replace(step, before=(), puts=(), deletes=()))
         self._pending.extend(waiting)
         self._collect()
 
-    def _deliver(self, step: Step) -> None:
-        for signal in step.then:
+    def _deliver(self, signals: Iterable[Signal]) -> None:
+        for signal in signals:
             outbox = self.outboxes.get(signal.sid)
             if outbox is None:
                 continue
@@ -222,5 +225,3 @@ class Runner:
                     outbox.put(message.SerializeToString())
                 case Close():
                     outbox.end(Ending.DONE)
-        for remark in step.remarks:
-            self._log.info("remarked", participant=remark.sid, says=remark.sentence)

@@ -1,7 +1,8 @@
 """Steps: what a conference wants done, in order. Values only.
 
-A step's rows are applied first; its signals leave only when the datapath has acknowledged them, so
-that no answer promises what the datapath does not hold yet.
+A step's rows are applied, and its signals leave only when the datapath has acknowledged them, so
+that no answer promises what the datapath does not hold yet. Only a Leave, which promises nothing,
+goes ahead.
 """
 
 from __future__ import annotations
@@ -62,9 +63,13 @@ class Remark:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """Rows of one room, and what is said once they hold."""
+    """Rows of one room, and what is said once they hold.
+
+    `before` is said first: a Leave, so that a client hears why before its transports close.
+    """
 
     room: int
+    before: tuple[Signal, ...] = ()
     puts: tuple[pb.Row, ...] = ()
     deletes: tuple[int, ...] = ()
     then: tuple[Signal, ...] = ()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -25,7 +26,7 @@ from gateway.sfu.rows import Place, redacted
 from gateway.signalling.conference import Conference
 from gateway.signalling.counters import SignallingCounters
 from gateway.signalling.session import Client
-from gateway.signalling.steps import Close, CloseCause, House, Step, Tell
+from gateway.signalling.steps import Close, CloseCause, House, Signal, Step, Tell
 from tests.signalling import parts
 
 START = Moment(1_000_000_000_000, 1_800_000_000.0)
@@ -159,12 +160,14 @@ class Hall:
 
     def flush(self) -> None:
         while (step := self.conference.poll_step()) is not None:
+            self.deliver(step.before)
             self.table.apply(step)
-            self.deliver(step)
+            self.deliver(step.then)
+            self.remarks += [remark.sentence for remark in step.remarks]
         assert self.table.rows == self.conference.desired_rows()
 
-    def deliver(self, step: Step) -> None:
-        for signal in step.then:
+    def deliver(self, signals: Iterable[Signal]) -> None:
+        for signal in signals:
             guest = self.guests[signal.sid]
             assert guest.closed is None, "nothing follows a close"
             match signal:
@@ -172,7 +175,6 @@ class Hall:
                     guest.heard.append(message)
                 case Close(cause=cause):
                     guest.closed = cause
-        self.remarks += [remark.sentence for remark in step.remarks]
 
     def facts(self, row: int, facts: pb.TransportFacts) -> None:
         self._revision += 1

@@ -379,6 +379,20 @@ async def test_a_full_stop_says_leave_and_deletes_every_row(
     assert isinstance(await service.join(a_grant("doctor"), Client()), Unavailable)
 
 
+async def test_a_client_hears_leave_before_its_transports_close(
+    service: SignallingService, datapath: FakeDatapath
+) -> None:
+    doctor, _ = await a_call(service, datapath)
+    before = table(datapath)
+    datapath.hold()
+    stopping = asyncio.create_task(service.stop(farewell=True))
+    await doctor.hear("leave")
+    assert set(table(datapath)) <= set(before)
+    assert not stopping.done()
+    datapath.let_go()
+    await stopping
+
+
 async def test_an_upgrade_closes_sockets_without_a_leave_and_keeps_every_row(
     service: SignallingService, datapath: FakeDatapath
 ) -> None:
