@@ -59,7 +59,7 @@ class DatapathClient:
         answer_timeout_s: float = ANSWER_TIMEOUT_S,
     ) -> None:
         self.numbers = ClientCounters()
-        self._path = path
+        self.path = path
         self._clock = clock
         self._build = build
         self._on_fenced = on_fenced
@@ -140,7 +140,7 @@ class DatapathClient:
     async def _connect_once(self) -> bool:
         """One connection from beginning to end. False if it never came to act."""
         try:
-            reader, writer = await asyncio.open_unix_connection(self._path)
+            reader, writer = await asyncio.open_unix_connection(self.path)
         except OSError:
             return False
         conversation = Conversation(self._memory, self._build)

@@ -11,7 +11,7 @@ from gateway.datapath.framing import FrameReader, encode
 from gateway.datapath.parts import DumpJoiner
 from gateway.datapath.port import Dumped
 
-PATIENCE_S = 5.0
+PATIENCE_S = 10.0
 
 
 class Closed(Exception):
