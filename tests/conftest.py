@@ -1,8 +1,10 @@
 """Fixtures of all tests."""
 
 import logging
+import os
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import structlog
@@ -17,3 +19,11 @@ def logging_as_it_was() -> Iterator[None]:
     logging.root.handlers[:] = handlers
     logging.root.setLevel(level)
     sys.excepthook = hook
+
+
+@pytest.fixture(autouse=True)
+def no_settings_of_this_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """What a developer has set for a gateway of theirs decides no test."""
+    for name in [name for name in os.environ if name.upper().startswith("GATEWAY_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setattr("gateway.settings.sources.DEFAULT_FILE", tmp_path / "none.toml")

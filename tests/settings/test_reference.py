@@ -4,8 +4,6 @@ import re
 import tomllib
 from pathlib import Path
 
-import pytest
-
 from gateway.settings import Settings, load
 from gateway.settings.sources import known_keys
 
@@ -28,10 +26,7 @@ def test_the_reference_names_every_key_and_no_other() -> None:
     assert keys == set(known_keys())
 
 
-def test_the_values_of_the_reference_are_the_defaults(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.delenv("GATEWAY_CONFIG", raising=False)
+def test_the_values_of_the_reference_are_the_defaults(tmp_path: Path) -> None:
     file = tmp_path / "gateway.toml"
     file.write_text(uncommented())
     assert load(file) == Settings()

@@ -9,12 +9,6 @@ from gateway.settings import Endpoint, Settings, SettingsError, load
 SECRET = "s" * 32
 
 
-@pytest.fixture(autouse=True)
-def no_settings_of_this_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr("gateway.settings.sources.DEFAULT_FILE", tmp_path / "none.toml")
-    monkeypatch.delenv("GATEWAY_CONFIG", raising=False)
-
-
 def problems_of(config: Path | None = None, *, dev: bool = False) -> list[str]:
     with pytest.raises(SettingsError) as caught:
         load(config, dev=dev)
