@@ -5,7 +5,7 @@
 use std::io;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
 use crate::contract::facts::listener_row;
 use crate::contract::proto::{self, row::Kind};
@@ -83,6 +83,13 @@ fn socket(address: SocketAddr) -> io::Result<UdpSocket> {
     socket.bind(&address.into())?;
     receive::count_discarded(&socket)?;
     Ok(socket.into())
+}
+
+impl Listener {
+    /// What the kernel granted, twice the payload it holds (socket(7)); 0 if it does not say.
+    pub(crate) fn receive_buffer_bytes(&self) -> usize {
+        SockRef::from(&self.socket).recv_buffer_size().unwrap_or(0)
+    }
 }
 
 /// The listeners as rows: ids from 1 on, in the order in which the machine counts them.

@@ -22,6 +22,7 @@ use datapath_core::dtls::{Clock, Identity};
 use datapath_core::{Config, Machine};
 
 use arguments::{Arguments, HELP, Request};
+use contract::facts::listener_row;
 use contract::proto;
 use control::run::ControlLoop;
 use control::{Control, Setup};
@@ -64,6 +65,14 @@ fn run(arguments: Arguments) -> Result<(), String> {
     let setup = setup(&arguments, &listeners, &identity);
     let started = vec![("build", setup.build.clone())];
     log.line(Level::Info, "datapath_started", started);
+    for (index, listener) in (0..).zip(&listeners) {
+        let bytes = listener.receive_buffer_bytes().to_string();
+        let fields = vec![
+            ("listener", listener_row(index).to_string()),
+            ("receive_buffer_bytes", bytes),
+        ];
+        log.line(Level::Info, "listener_opened", fields);
+    }
     let (mailboxes, threads) = spawn(arguments.workers, listeners, &identity, &wake, &log)?;
     let control = Control::new(setup);
     let control_loop = ControlLoop {

@@ -130,4 +130,20 @@ mod tests {
         reader.push(&[0, 0, 0, 2, 0xff, 0xff]);
         assert_eq!(reader.next_frame().err(), Some(FramingError::Undecodable));
     }
+
+    proptest::proptest! {
+        #[test]
+        fn no_bytes_make_the_reader_panic_or_keep_more_than_it_was_given(
+            chunks: Vec<Vec<u8>>
+        ) {
+            let mut reader = FrameReader::default();
+            let mut given = 0;
+            for chunk in chunks {
+                given += chunk.len();
+                reader.push(&chunk);
+                while let Ok(Some(_)) = reader.next_frame() {}
+                assert!(reader.waiting_bytes() <= given);
+            }
+        }
+    }
 }

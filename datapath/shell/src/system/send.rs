@@ -85,11 +85,29 @@ fn message(
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use std::net::UdpSocket;
     use std::os::fd::AsRawFd;
 
+    use super::super::{checked, size};
     use super::*;
+
+    /// Without checksums the kernel refuses to cut a train.
+    pub(crate) fn refuse_trains(socket: &UdpSocket) {
+        let (fd, on): (_, libc::c_int) = (socket.as_raw_fd(), 1);
+        let value = (&raw const on).cast();
+        // SAFETY: the value pointer and length are those of `on`.
+        checked(unsafe {
+            libc::setsockopt(
+                fd,
+                libc::SOL_SOCKET,
+                libc::SO_NO_CHECK,
+                value,
+                size::<libc::c_int>(),
+            )
+        })
+        .expect("an option of every socket");
+    }
 
     #[test]
     fn a_train_arrives_as_datagrams_with_a_short_tail() {

@@ -1,5 +1,7 @@
 //! Edits of the table: what is refused, what hangs on what, and that a refused edit leaves no trace.
 
+use proptest::prelude::*;
+
 use super::*;
 use crate::contract::proto::{self, Memo};
 use crate::contract::{Reason, Refusal};
@@ -290,4 +292,62 @@ fn an_empty_table_has_no_bytes_and_no_rooms_left() {
         (table.bytes, table.rooms.len(), table.dependents.len()),
         (0, 0, 0)
     );
+}
+
+/// What a random edit may do, with small numbers so that ids meet.
+#[derive(Clone, Debug)]
+enum Step {
+    Transport(u64),
+    Stream(u64, u64),
+    Leg(u64, u64, u64),
+    Memo(u64),
+    Delete(u64),
+    End(u64),
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let id = || 2..14u64;
+    prop_oneof![
+        id().prop_map(Step::Transport),
+        (id(), id()).prop_map(|(id, transport)| Step::Stream(id, transport)),
+        (id(), id(), id()).prop_map(|(id, stream, transport)| Step::Leg(id, stream, transport)),
+        id().prop_map(Step::Memo),
+        id().prop_map(Step::Delete),
+        id().prop_map(Step::End),
+    ]
+}
+
+fn edit(table: &mut Table, steps: Vec<Step>) {
+    let (mut puts, mut deletes) = (Vec::new(), Vec::new());
+    for step in steps {
+        match step {
+            Step::Transport(id) => puts.push(transport(id)),
+            Step::Stream(id, transport) => puts.push(stream(id, transport)),
+            Step::Leg(id, stream, transport) => puts.push(leg(id, stream, transport)),
+            Step::Memo(id) => puts.push(memo(id)),
+            Step::Delete(id) => deletes.push(id),
+            Step::End(id) => drop(table.remove(id)),
+        }
+    }
+    if let Ok(plan) = table.plan(3, puts, &deletes) {
+        table.commit(plan);
+    }
+}
+
+proptest::proptest! {
+    #[test]
+    fn after_any_edits_every_reference_stands_and_every_sum_is_right(
+        edits in prop::collection::vec(prop::collection::vec(step(), 1..6), 1..40)
+    ) {
+        let mut table = table();
+        for steps in edits {
+            edit(&mut table, steps);
+            let rows = table.rows();
+            for row in &rows {
+                assert!(parents(row).all(|parent| table.contains(parent)));
+            }
+            assert_eq!(table.bytes, rows.iter().map(|row| row.encoded_len()).sum::<usize>());
+            assert_eq!(table.rooms.get(&3).map_or(0, |room| room.rows), rows.len() - 1);
+        }
+    }
 }

@@ -13,8 +13,8 @@ pub(crate) struct SocketCounters {
     pub(crate) send_calls: u64,
     /// Send calls that carried more than one datagram (UDP_SEGMENT).
     pub(crate) trains_sent: u64,
-    /// Sockets that gave up UDP_SEGMENT after the kernel refused a train.
-    pub(crate) segment_fallbacks: u64,
+    /// Trains that the kernel refused; their datagrams were sent one by one.
+    pub(crate) trains_refused: u64,
     /// Times the worker woke up.
     pub(crate) wakeups: u64,
     /// Datagrams that the kernel discarded because the receive buffer was full (SO_RXQ_OVFL).
@@ -46,7 +46,7 @@ impl SocketCounters {
             ("bytes_sent", self.bytes_sent),
             ("send_calls", self.send_calls),
             ("trains_sent", self.trains_sent),
-            ("segment_fallbacks", self.segment_fallbacks),
+            ("trains_refused", self.trains_refused),
             ("wakeups", self.wakeups),
         ]);
         snapshot.drops.extend([

@@ -19,13 +19,14 @@ use std::time::Duration;
 use datapath_core::facts::FactsKind;
 use datapath_core::{Machine, Time};
 
+use crate::contract::facts::listener_row;
 use crate::log::{Level, Log};
 use crate::system::clock;
 use crate::system::receive::{BATCH, Received, Slab};
 use crate::system::wait::Wait;
 use counters::{Snapshot, SocketCounters};
 use mailbox::{Command, Event, Mailbox, Upward};
-use outgoing::Outgoing;
+use outgoing::{Outgoing, Trains};
 use pace::Pace;
 
 /// Batches that one socket may bring before the others and what must leave have their turn. Higher
@@ -174,11 +175,10 @@ impl Worker {
 
     fn transmit(&mut self) {
         while let Some(transmit) = self.machine.poll_transmit() {
-            let fell_back = self.outgoing.send(&transmit, &mut self.counters);
-            if fell_back {
-                let fields = vec![("listener", (transmit.listener + 1).to_string())];
-                self.log
-                    .line(Level::Warning, "segmentation_given_up", fields);
+            let listener = transmit.listener;
+            if self.outgoing.send(&transmit, &mut self.counters) == Trains::GivenUp {
+                let fields = vec![("listener", listener_row(listener).to_string())];
+                self.log.line(Level::Warning, "trains_given_up", fields);
             }
         }
     }
