@@ -49,6 +49,7 @@ class Participant:
         self._published: dict[str, asyncio.Future[models.TrackInfo]] = {}
         self._failure: BaseException | None = None
         self._offers = 0
+        self._answered = False
         self._changed = asyncio.Condition()
         for connection in (self.publisher, self.subscriber):
             connection.on("connectionstatechange", self._tell_change)
@@ -70,6 +71,8 @@ class Participant:
 
     async def publish(self, track: MediaStreamTrack, name: str) -> models.TrackInfo:
         """Announces a track and negotiates it; returns the gateway's name for it."""
+        if self._offers:
+            await self.connected(self.publisher)  # see _answer; a new track makes it "connecting"
         is_audio = track.kind == "audio"
         source = models.TrackSource.MICROPHONE if is_audio else models.TrackSource.CAMERA
         kind = models.TrackType.AUDIO if is_audio else models.TrackType.VIDEO
@@ -151,7 +154,8 @@ class Participant:
     async def _take(self, response: rtc.SignalResponse) -> None:
         match response.WhichOneof("message"):
             case "offer":
-                self._start(self._answer(response.offer))
+                self._start(self._answer(response.offer, first=not self._answered))
+                self._answered = True
             case "answer":
                 self._answers.put_nowait(response.answer)
             case "track_published":
@@ -188,7 +192,10 @@ class Participant:
         )
         await self.publisher.setRemoteDescription(RTCSessionDescription(answer.sdp, "answer"))
 
-    async def _answer(self, offer: rtc.SessionDescription) -> None:
+    async def _answer(self, offer: rtc.SessionDescription, *, first: bool) -> None:
+        """aiortc loses tracks that are negotiated while it still connects: later offers wait."""
+        if not first:
+            await self.connected(self.subscriber)
         await self.subscriber.setRemoteDescription(RTCSessionDescription(offer.sdp, "offer"))
         await self.subscriber.setLocalDescription(await self.subscriber.createAnswer())
         local = self.subscriber.localDescription
