@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from gateway.auth.claims import claims_of
-from gateway.auth.grant import Grant
+from gateway.auth.grant import DEFAULT_LIMITS, Grant, Limits
 from gateway.auth.signature import sign
 
 # A session gets a fresh token at least every 5 min, so that it can reconnect however long the call
@@ -39,16 +39,20 @@ def mint(
     return sign(claims, secret)
 
 
-def refresh(grant: Grant, keys: Mapping[str, str], now_s: float) -> str | None:
+def refresh(
+    grant: Grant, keys: Mapping[str, str], now_s: float, limits: Limits = DEFAULT_LIMITS
+) -> str | None:
     """A fresh token for a running session, with the grant's permissions as they are now.
 
     It lives for REFRESHED_TTL_S, or as long as the original if that is longer. None if the key
-    that issued the original is no longer in the settings: a key that was taken out must not live
-    on in fresh tokens, and the session goes on with the token that it has.
+    that issued the original is no longer in the settings, since a key that was taken out must not
+    live on in fresh tokens, or if the grant has outgrown what `verify` accepts: the session goes
+    on with the token that it has.
     """
     secret = keys.get(grant.issuer)
     if secret is None:
         return None
     expires_s = max(grant.expires_s, now_s + REFRESHED_TTL_S)
     fresh = replace(grant, not_before_s=int(now_s), expires_s=int(expires_s))
-    return sign(claims_of(fresh), secret)
+    token = sign(claims_of(fresh), secret)
+    return token if len(token) <= limits.token_bytes else None

@@ -8,14 +8,13 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from gateway.auth.claims import RefusedClaim, grant_of, number
-from gateway.auth.grant import Grant, Limits
+from gateway.auth.grant import DEFAULT_LIMITS, Grant, Limits
 from gateway.auth.refusal import Cause, Refusal
 from gateway.auth.signature import open_token
 
 # How far the clocks of platform and gateway may be apart. A higher value keeps expired tokens
 # alive for longer; LiveKit's tools assume 60 s.
 LEEWAY_S: Final = 60.0
-DEFAULT_LIMITS: Final = Limits()
 
 
 def verify(

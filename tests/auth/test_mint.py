@@ -75,3 +75,8 @@ def test_a_refreshed_token_keeps_grants_that_are_not_known_here() -> None:
 def test_a_key_that_was_taken_out_signs_no_fresh_token() -> None:
     grant = grant_of(token(claims()))
     assert refresh(grant, {"other": KEYS["other"]}, NOW_S) is None
+
+
+def test_a_grant_that_has_outgrown_a_token_gets_no_fresh_one() -> None:
+    grant = replace(grant_of(token(claims())), metadata="m" * 40_000)
+    assert refresh(grant, KEYS, NOW_S) is None
