@@ -57,9 +57,7 @@ fn open(criterion: &mut Criterion) {
                     index += 1;
                     let mut packet = plain.clone();
                     number(&mut packet, index);
-                    outbound
-                        .seal_rtp(&mut packet, HEADER_BYTES, index)
-                        .expect("a new index");
+                    outbound.seal_rtp(&mut packet, HEADER_BYTES, index).expect("a new index");
                     packet
                 },
                 |packet| inbound.open_rtp(black_box(packet), HEADER_BYTES).is_ok(),
@@ -70,9 +68,7 @@ fn open(criterion: &mut Criterion) {
 }
 
 fn cases() -> impl Iterator<Item = (Profile, usize)> {
-    Profile::ALL
-        .into_iter()
-        .flat_map(|profile| PAYLOAD_BYTES.map(|bytes| (profile, bytes)))
+    Profile::ALL.into_iter().flat_map(|profile| PAYLOAD_BYTES.map(|bytes| (profile, bytes)))
 }
 
 criterion_group!(benches, seal, open);

@@ -59,13 +59,16 @@ impl Carried {
             match id {
                 0 => {}
                 id if id == ids.transport_cc => {
-                    hop.transport_sequence = data.first_chunk().map(|bytes| u16::from_be_bytes(*bytes));
+                    hop.transport_sequence =
+                        data.first_chunk().map(|bytes| u16::from_be_bytes(*bytes));
                 }
                 id if id == ids.mid => hop.mid = Some(data),
                 id if id == ids.rid => hop.rid = Some(data),
                 id if id == ids.repaired_rid => hop.repaired_rid = Some(data),
                 id if id == ids.audio_level => self.keep(What::AudioLevel, data),
-                id if id == ids.dependency_descriptor => self.keep(What::DependencyDescriptor, data),
+                id if id == ids.dependency_descriptor => {
+                    self.keep(What::DependencyDescriptor, data)
+                }
                 id if id == ids.playout_delay => self.keep(What::PlayoutDelay, data),
                 id if id == ids.abs_capture_time => self.keep(What::AbsCaptureTime, data),
                 _ => {}
@@ -76,7 +79,9 @@ impl Carried {
 
     fn keep(&mut self, what: What, data: &[u8]) {
         let end = self.used + 2 + data.len();
-        let (Some(space), Ok(length)) = (self.bytes.get_mut(self.used..end), u8::try_from(data.len())) else {
+        let (Some(space), Ok(length)) =
+            (self.bytes.get_mut(self.used..end), u8::try_from(data.len()))
+        else {
             return;
         };
         space[0] = what as u8;
@@ -97,7 +102,12 @@ pub(crate) struct Stamp<'a> {
 }
 
 /// Writes the extension block of a packet to `out`; returns its length, 0 when nothing is negotiated.
-pub(crate) fn write_block(ids: &HeaderExtensions, stamp: Stamp<'_>, carried: &[u8], out: &mut [u8]) -> usize {
+pub(crate) fn write_block(
+    ids: &HeaderExtensions,
+    stamp: Stamp<'_>,
+    carried: &[u8],
+    out: &mut [u8],
+) -> usize {
     let wide = needs_two_byte_form(ids, stamp, carried);
     if wide && !ids.allow_mixed {
         // The receiver reads one-byte headers only: leave out what does not fit them.
@@ -106,7 +116,13 @@ pub(crate) fn write_block(ids: &HeaderExtensions, stamp: Stamp<'_>, carried: &[u
     write_in(if wide { Form::TwoByte } else { Form::OneByte }, ids, stamp, carried, out)
 }
 
-fn write_in(form: Form, ids: &HeaderExtensions, stamp: Stamp<'_>, carried: &[u8], out: &mut [u8]) -> usize {
+fn write_in(
+    form: Form,
+    ids: &HeaderExtensions,
+    stamp: Stamp<'_>,
+    carried: &[u8],
+    out: &mut [u8],
+) -> usize {
     let mut writer = Writer::new(out, form);
     let mut push = |id: u8, data: &[u8]| {
         if id != 0 {
@@ -170,7 +186,8 @@ mod tests {
 
     #[test]
     fn elements_are_renumbered_from_publisher_to_subscriber() {
-        let publisher = HeaderExtensions { mid: 1, audio_level: 2, transport_cc: 3, ..Default::default() };
+        let publisher =
+            HeaderExtensions { mid: 1, audio_level: 2, transport_cc: 3, ..Default::default() };
         let subscriber = HeaderExtensions { audio_level: 9, transport_cc: 5, ..Default::default() };
         let mut carried = Carried::new();
         let packet = [(1, &b"7"[..]), (2, &[0x85][..]), (3, &[1, 0][..])];
@@ -188,7 +205,12 @@ mod tests {
         carried.sort(&publisher, [(4, &[7u8; 40][..])].into_iter());
         let mut out = [0; 64];
         for (allow_mixed, expected) in [(true, 2), (false, 1)] {
-            let ids = HeaderExtensions { abs_send_time: 2, dependency_descriptor: 4, allow_mixed, ..Default::default() };
+            let ids = HeaderExtensions {
+                abs_send_time: 2,
+                dependency_descriptor: 4,
+                allow_mixed,
+                ..Default::default()
+            };
             let bytes = write_block(&ids, STAMP, carried.as_bytes(), &mut out);
             assert_eq!(read(&out[..bytes]).len(), expected);
         }

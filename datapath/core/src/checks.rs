@@ -32,7 +32,8 @@ impl Machine {
         let transport = self.transports.get_mut(index).ok_or(Drop::StunUnknownUfrag)?;
         // RFC 8445 section 7.3: both sets of credentials hold until a restart is through.
         let known = std::iter::once(&transport.row.ice).chain(&transport.row.ice_previous);
-        let ice = known.into_iter().find(|ice| &*ice.ufrag == ours).ok_or(Drop::StunUnknownUfrag)?;
+        let ice =
+            known.into_iter().find(|ice| &*ice.ufrag == ours).ok_or(Drop::StunUnknownUfrag)?;
         if !message.integrity_ok(ice.password.as_bytes()) {
             return Err(Drop::StunBadIntegrity);
         }
@@ -43,7 +44,13 @@ impl Machine {
         let key = ice.password.as_bytes();
         if message.controlled().is_some() {
             // A lite agent is always controlled.
-            write_binding_error(&mut answer, message.transaction_id(), ROLE_CONFLICT, "Role Conflict", Some(key));
+            write_binding_error(
+                &mut answer,
+                message.transaction_id(),
+                ROLE_CONFLICT,
+                "Role Conflict",
+                Some(key),
+            );
             self.outbox.send(from, answer);
             return Ok(());
         }
@@ -78,7 +85,9 @@ impl Machine {
 
     fn after_check(&mut self, now: Time, index: u32) {
         self.refresh_transport_facts(now, index);
-        if let Some(due) = self.transports.get(index).and_then(|transport| transport.paths.poll_timeout(now)) {
+        if let Some(due) =
+            self.transports.get(index).and_then(|transport| transport.paths.poll_timeout(now))
+        {
             self.wake(index, due);
         }
     }

@@ -43,11 +43,19 @@ impl Machine {
         for packet in packets(datagram.get(..bytes).ok_or(Drop::RtcpMalformed)?) {
             match packet.map_err(|_| Drop::RtcpMalformed)? {
                 Rtcp::SenderReport(report) => {
-                    self.handle_sender_report(now, index, report.ssrc, Ntp(report.ntp), report.rtp_timestamp);
+                    self.handle_sender_report(
+                        now,
+                        index,
+                        report.ssrc,
+                        Ntp(report.ntp),
+                        report.rtp_timestamp,
+                    );
                     self.handle_blocks(now, index, report.blocks);
                 }
                 Rtcp::ReceiverReport(report) => self.handle_blocks(now, index, report.blocks),
-                Rtcp::Nack(nack) => self.handle_nack(now, index, nack.media_ssrc, nack.sequence_numbers()),
+                Rtcp::Nack(nack) => {
+                    self.handle_nack(now, index, nack.media_ssrc, nack.sequence_numbers())
+                }
                 Rtcp::PictureLoss(loss) => self.handle_picture_loss(now, index, loss.media_ssrc),
                 Rtcp::FullIntra(full) => {
                     for request in full.requests() {
@@ -68,7 +76,9 @@ impl Machine {
 
     fn handle_sender_report(&mut self, now: Time, index: u32, ssrc: u32, ntp: Ntp, timestamp: u32) {
         let Some(transport) = self.transports.get_mut(index) else { return };
-        let Some(origin) = transport.origins.get(&ssrc).filter(|origin| !origin.rtx) else { return };
+        let Some(origin) = transport.origins.get(&ssrc).filter(|origin| !origin.rtx) else {
+            return;
+        };
         transport.clock.sender_report(ntp, now);
         let Some(stream) = self.streams.get_mut(origin.stream) else { return };
         let Some(source) = stream.source_mut(ssrc) else { return };
@@ -99,8 +109,11 @@ impl Machine {
             if let Some(leg) = self.legs.get_mut(*leg).filter(|leg| leg.row.ssrc == block.ssrc) {
                 leg.ssrc_known = true;
             }
-            let sample =
-                round_trip(self.ntp.at(now), block.last_sender_report, block.delay_since_last_sender_report);
+            let sample = round_trip(
+                self.ntp.at(now),
+                block.last_sender_report,
+                block.delay_since_last_sender_report,
+            );
             if let Some(sample) = sample {
                 transport.measured(sample);
             }
@@ -110,7 +123,9 @@ impl Machine {
     fn handle_nack(&mut self, now: Time, index: u32, ssrc: u32, asked: impl Iterator<Item = u16>) {
         let Some(transport) = self.transports.get_mut(index) else { return };
         let Some(leg_index) = transport.legs_by_ssrc.get(&ssrc).copied() else { return };
-        let Some(leg) = self.legs.get_mut(leg_index).filter(|leg| leg.row.ssrc == ssrc) else { return };
+        let Some(leg) = self.legs.get_mut(leg_index).filter(|leg| leg.row.ssrc == ssrc) else {
+            return;
+        };
         let Some(stream) = self.streams.get(leg.stream) else { return };
         for low in asked {
             self.counters.nacks_received += 1;
@@ -118,7 +133,9 @@ impl Machine {
             let kept = stream.source(source).and_then(|source| source.history.get(sequence));
             let can = kept.is_some_and(|kept| {
                 leg.row.rtx_ssrc != 0
-                    && leg.outgoing(kept.meta.codec).is_some_and(|out| out.rtx_payload_type.is_some())
+                    && leg
+                        .outgoing(kept.meta.codec)
+                        .is_some_and(|out| out.rtx_payload_type.is_some())
             });
             if !can {
                 self.counters.drop(Drop::NackUnanswered);
@@ -133,7 +150,10 @@ impl Machine {
 
     fn handle_picture_loss(&mut self, now: Time, index: u32, ssrc: u32) {
         let Some(transport) = self.transports.get(index) else { return };
-        let Some(leg) = transport.legs_by_ssrc.get(&ssrc).and_then(|leg| self.legs.get(*leg)) else { return };
+        let Some(leg) = transport.legs_by_ssrc.get(&ssrc).and_then(|leg| self.legs.get(*leg))
+        else {
+            return;
+        };
         let stream = leg.stream;
         self.counters.plis_received += 1;
         self.request_key_frame(now, stream);
@@ -184,7 +204,10 @@ impl Machine {
         let feedback = self.serve_feedback(now, index);
         let reports = self.serve_reports(now, index);
         let transport = self.transports.get(index)?;
-        [not_after, dtls, transport.paths.poll_timeout(now), feedback, reports].into_iter().flatten().min()
+        [not_after, dtls, transport.paths.poll_timeout(now), feedback, reports]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     /// Transport-wide feedback, NACK and key frame requests toward a publisher.
@@ -201,9 +224,15 @@ impl Machine {
             let mut beyond_repair = false;
             for source in &mut stream.sources {
                 self.asked.clear();
-                beyond_repair |= source.nack.poll(now, round_trip, &mut self.asked) == Repair::GivenUp;
+                beyond_repair |=
+                    source.nack.poll(now, round_trip, &mut self.asked) == Repair::GivenUp;
                 self.counters.nacks_sent += self.asked.len() as u64;
-                Nack::write_lost(&mut compound, transport.own_ssrc, source.ssrc, self.asked.iter().copied());
+                Nack::write_lost(
+                    &mut compound,
+                    transport.own_ssrc,
+                    source.ssrc,
+                    self.asked.iter().copied(),
+                );
                 next(source.nack.poll_timeout());
                 if compound.len() > COMPOUND_BYTES / 2 {
                     full.push(std::mem::replace(&mut compound, self.outbox.buffer()));
@@ -215,7 +244,8 @@ impl Machine {
             // Before the first packet there is no SSRC to ask; it brings a key frame anyway.
             if let Some(media_ssrc) = stream.forwarded {
                 if stream.key_frame.poll(now) {
-                    PictureLoss { sender_ssrc: transport.own_ssrc, media_ssrc }.write(&mut compound);
+                    PictureLoss { sender_ssrc: transport.own_ssrc, media_ssrc }
+                        .write(&mut compound);
                     self.counters.plis_sent += 1;
                 }
                 next(stream.key_frame.poll_timeout());
@@ -255,7 +285,9 @@ impl Machine {
 
     fn write_sender_reports(&mut self, now: Time, index: u32) {
         let mut compound = self.outbox.buffer();
-        let Some(legs) = self.transports.get(index).map(|transport| transport.legs.clone()) else { return };
+        let Some(legs) = self.transports.get(index).map(|transport| transport.legs.clone()) else {
+            return;
+        };
         for leg in legs {
             if compound.len() > COMPOUND_BYTES {
                 let full = std::mem::replace(&mut compound, self.outbox.buffer());
@@ -281,7 +313,9 @@ impl Machine {
             packets: leg.packets,
             octets: leg.octets,
         };
-        let Some(report) = source.clock.report(&publisher.clock, &self.ntp, &totals, now) else { return };
+        let Some(report) = source.clock.report(&publisher.clock, &self.ntp, &totals, now) else {
+            return;
+        };
         leg.packets_reported = leg.packets;
         report.write(compound);
         if let Some(subscriber) = self.transports.get(leg.transport) {
@@ -301,7 +335,8 @@ impl Machine {
         let (own_ssrc, cname) = (transport.own_ssrc, transport.cname);
         for blocks in blocks.chunks(REPORT_BLOCKS) {
             let mut compound = self.outbox.buffer();
-            ReceiverReport { ssrc: own_ssrc, blocks: ReportBlocks::of(blocks) }.write(&mut compound);
+            ReceiverReport { ssrc: own_ssrc, blocks: ReportBlocks::of(blocks) }
+                .write(&mut compound);
             Sdes::write_cname(&mut compound, own_ssrc, cname.as_str());
             self.send_rtcp(now, index, compound);
         }
@@ -311,7 +346,9 @@ impl Machine {
     fn send_rtcp(&mut self, now: Time, index: u32, mut compound: Vec<u8>) {
         let Some(transport) = self.transports.get_mut(index) else { return };
         let to = transport.paths.current(now);
-        let (Some(to), Some(srtp), false) = (to, transport.srtp.as_deref_mut(), compound.is_empty()) else {
+        let (Some(to), Some(srtp), false) =
+            (to, transport.srtp.as_deref_mut(), compound.is_empty())
+        else {
             return self.outbox.put_back(compound);
         };
         if srtp.outbound.seal_rtcp(&mut compound).is_err() {

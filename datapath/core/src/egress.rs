@@ -126,7 +126,13 @@ impl Outbox {
             train.packets += 1;
             return;
         }
-        self.trains.push_back(Train { to, start, end: start + bytes, segment_bytes: bytes, packets: 1 });
+        self.trains.push_back(Train {
+            to,
+            start,
+            end: start + bytes,
+            segment_bytes: bytes,
+            packets: 1,
+        });
     }
 }
 
@@ -144,7 +150,12 @@ impl Machine {
             let before = std::mem::replace(&mut self.outbox.lent, datagram);
             self.outbox.put_back(before);
             let bytes = &self.outbox.lent[..];
-            return Some(Transmit { listener: to.listener, remote: to.remote, segment_bytes: bytes.len(), bytes });
+            return Some(Transmit {
+                listener: to.listener,
+                remote: to.remote,
+                segment_bytes: bytes.len(),
+                bytes,
+            });
         }
         while self.outbox.trains.is_empty() {
             self.outbox.used = 0;
@@ -242,8 +253,12 @@ fn write_packet(
         transport_sequence: transport.transport_sequence,
         mid: (!leg.ssrc_known).then_some(&*leg.row.mid),
     };
-    let block_bytes =
-        write_block(&transport.row.extensions, stamp, kept.carried, out.get_mut(FIXED_HEADER_BYTES..)?);
+    let block_bytes = write_block(
+        &transport.row.extensions,
+        stamp,
+        kept.carried,
+        out.get_mut(FIXED_HEADER_BYTES..)?,
+    );
     let header = Header {
         marker: kept.meta.marker,
         payload_type,
@@ -271,7 +286,12 @@ fn write_packet(
 }
 
 /// Under which SSRC, payload type and number a packet leaves.
-fn address_of(leg: &mut Leg, queued: Queued, outgoing: Outgoing, media_number: u64) -> Option<(u32, u8, u64)> {
+fn address_of(
+    leg: &mut Leg,
+    queued: Queued,
+    outgoing: Outgoing,
+    media_number: u64,
+) -> Option<(u32, u8, u64)> {
     if queued.rtx {
         Some((leg.row.rtx_ssrc, outgoing.rtx_payload_type?, leg.next_rtx_number()))
     } else {

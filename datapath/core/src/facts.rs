@@ -3,9 +3,9 @@
 
 use std::collections::{HashSet, VecDeque};
 
+use crate::Time;
 use crate::rows::RowId;
 use crate::srtp::Profile;
-use crate::Time;
 
 /// What is known of one row.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -178,7 +178,8 @@ impl History {
     /// Moves what is kept into larger rings, oldest first.
     fn grow(&mut self, bytes: usize, packets: usize) {
         let mut larger = Self::with_room(self.shape, bytes, packets, self.lap);
-        let mut oldest_first: Vec<&Slot> = self.slots.iter().filter(|slot| slot.bytes > 0).collect();
+        let mut oldest_first: Vec<&Slot> =
+            self.slots.iter().filter(|slot| slot.bytes > 0).collect();
         oldest_first.sort_unstable_by_key(|slot| slot.position);
         for slot in oldest_first {
             if let Some(packet) = self.get(slot.meta.sequence) {

@@ -35,7 +35,13 @@ struct Arrived<'a> {
 
 impl Machine {
     /// Takes a datagram that arrived at a listener. Its bytes are scratch space afterwards.
-    pub fn handle_datagram(&mut self, now: Time, listener: u16, remote: SocketAddr, datagram: &mut [u8]) {
+    pub fn handle_datagram(
+        &mut self,
+        now: Time,
+        listener: u16,
+        remote: SocketAddr,
+        datagram: &mut [u8],
+    ) {
         let from = Address { listener, remote };
         let class = classify(datagram);
         if class == Class::Stun {
@@ -63,7 +69,13 @@ impl Machine {
         transport.paths.is_valid(now, from).then_some(index)
     }
 
-    fn handle_rtp(&mut self, now: Time, index: u32, from: Address, datagram: &mut [u8]) -> Result<(), Drop> {
+    fn handle_rtp(
+        &mut self,
+        now: Time,
+        index: u32,
+        from: Address,
+        datagram: &mut [u8],
+    ) -> Result<(), Drop> {
         let transport = self.transports.get_mut(index).ok_or(Drop::NoValidPath)?;
         let packet = Packet::parse(datagram).map_err(|_| Drop::RtpMalformed)?;
         let srtp = transport.srtp.as_deref_mut().ok_or(Drop::SrtpNotReady)?;
@@ -78,22 +90,34 @@ impl Machine {
         self.counters.rtp_received += 1;
         let datagram = datagram.get(..bytes).ok_or(Drop::RtpMalformed)?;
         let padding = packet.padding_bytes(datagram).map_err(|_| Drop::RtpMalformed)?;
-        let payload = datagram.get(packet.header_bytes..bytes - padding).ok_or(Drop::RtpMalformed)?;
+        let payload =
+            datagram.get(packet.header_bytes..bytes - padding).ok_or(Drop::RtpMalformed)?;
         let origin = self.origin_of(index, &packet, &hop).ok_or(Drop::UnknownSource)?;
         let rid = hop.rid.and_then(extension::rid).unwrap_or_default();
         let arrived = Arrived { packet, payload, carried: carried.as_bytes(), origin, rid };
         if payload.len() > PAYLOAD_BYTES_MAX {
             return Err(Drop::TooLarge);
         }
-        if origin.rtx { self.repaired(now, index, &arrived) } else { self.media(now, index, &arrived) }
+        if origin.rtx {
+            self.repaired(now, index, &arrived)
+        } else {
+            self.media(now, index, &arrived)
+        }
     }
 
     /// An authentic packet: its path is alive, and its arrival is told to the publisher's estimator.
-    fn note_arrival(&mut self, now: Time, index: u32, from: Address, transport_sequence: Option<u16>) {
+    fn note_arrival(
+        &mut self,
+        now: Time,
+        index: u32,
+        from: Address,
+        transport_sequence: Option<u16>,
+    ) {
         let Some(transport) = self.transports.get_mut(index) else { return };
         transport.paths.heard_on(now, from);
         if let Some(number) = transport_sequence {
-            let recorder = transport.recorder.get_or_insert_with(|| Box::new(TransportCcRecorder::new()));
+            let recorder =
+                transport.recorder.get_or_insert_with(|| Box::new(TransportCcRecorder::new()));
             recorder.record(number, now);
             if let Some(due) = recorder.poll_timeout() {
                 self.wake(index, due);
@@ -122,7 +146,9 @@ impl Machine {
     fn media(&mut self, now: Time, index: u32, arrived: &Arrived<'_>) -> Result<(), Drop> {
         let stream = self.streams.get_mut(arrived.origin.stream).ok_or(Drop::UnknownSource)?;
         let packet = &arrived.packet;
-        let (codec, false) = stream.codec_of(packet.payload_type).ok_or(Drop::UnknownPayloadType)? else {
+        let (codec, false) =
+            stream.codec_of(packet.payload_type).ok_or(Drop::UnknownPayloadType)?
+        else {
             return Err(Drop::UnknownPayloadType);
         };
         let kind = stream.row.kind;
@@ -164,8 +190,11 @@ impl Machine {
     /// RFC 4588: the payload is the original's, behind its sequence number.
     fn repaired(&mut self, now: Time, index: u32, arrived: &Arrived<'_>) -> Result<(), Drop> {
         let stream = self.streams.get_mut(arrived.origin.stream).ok_or(Drop::UnknownSource)?;
-        let (codec, _) = stream.codec_of(arrived.packet.payload_type).ok_or(Drop::UnknownPayloadType)?;
-        let Some((original, payload)) = rtx::parse(arrived.payload).filter(|(_, payload)| !payload.is_empty()) else {
+        let (codec, _) =
+            stream.codec_of(arrived.packet.payload_type).ok_or(Drop::UnknownPayloadType)?;
+        let Some((original, payload)) =
+            rtx::parse(arrived.payload).filter(|(_, payload)| !payload.is_empty())
+        else {
             return Err(Drop::Padding); // a bandwidth probe
         };
         let source = stream.source_mut(arrived.origin.media_ssrc).ok_or(Drop::RtxStale)?;
@@ -199,8 +228,12 @@ impl Machine {
         for index in &stream.legs {
             let Some(leg) = self.legs.get_mut(*index) else { continue };
             let Some(transport) = self.transports.get_mut(leg.transport) else { continue };
-            let Some(outgoing) = leg.outgoing(meta.codec).filter(|_| transport.is_ready(now)) else { continue };
-            if !leg.takes(now, origin.media_ssrc, meta.sequence, meta.timestamp, outgoing.clock_hz) {
+            let Some(outgoing) = leg.outgoing(meta.codec).filter(|_| transport.is_ready(now))
+            else {
+                continue;
+            };
+            if !leg.takes(now, origin.media_ssrc, meta.sequence, meta.timestamp, outgoing.clock_hz)
+            {
                 continue;
             }
             if transport.queue.is_empty() {
@@ -233,7 +266,8 @@ fn stream_of(
     payload_type: u8,
     mid: Option<&[u8]>,
 ) -> Option<u32> {
-    let indexed = || transport.streams.iter().filter_map(|index| streams.get(*index).map(|it| (*index, it)));
+    let indexed =
+        || transport.streams.iter().filter_map(|index| streams.get(*index).map(|it| (*index, it)));
     if let Some(mid) = mid.and_then(extension::mid) {
         return indexed().find(|(_, stream)| &*stream.row.mid == mid).map(|(index, _)| index);
     }
@@ -248,8 +282,15 @@ fn note_key_frame(stream: &mut Stream, codec: u8, payload: &[u8]) {
     if stream.key_frame.poll_timeout().is_none() {
         return;
     }
-    let is_vp8 = stream.row.codecs.get(usize::from(codec)).is_some_and(|codec| codec.name.eq_ignore_ascii_case("VP8"));
-    if is_vp8 && vp8::Descriptor::parse(payload).is_some_and(|descriptor| descriptor.starts_key_frame(payload)) {
+    let is_vp8 = stream
+        .row
+        .codecs
+        .get(usize::from(codec))
+        .is_some_and(|codec| codec.name.eq_ignore_ascii_case("VP8"));
+    if is_vp8
+        && vp8::Descriptor::parse(payload)
+            .is_some_and(|descriptor| descriptor.starts_key_frame(payload))
+    {
         stream.key_frame.key_frame_arrived();
     }
 }

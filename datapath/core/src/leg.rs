@@ -1,9 +1,9 @@
 //! One subscriber's copy of a stream: which packets go out under which numbers.
 
+use crate::Time;
 use crate::facts::LegFacts;
 use crate::renumber::Renumber;
 use crate::rows::{Codec, LegRow, RowId};
-use crate::Time;
 
 /// How many retransmissions are remembered so as not to send the same one twice within a round trip.
 const RECENT: usize = 32;
@@ -52,7 +52,14 @@ pub(crate) struct Leg {
 impl Leg {
     /// `first` is the extended number that its first packet will have, below 2^15 so that no
     /// receiver sees a wrap before it has seen packets (RFC 3711 section 3.3.1).
-    pub(crate) fn new(id: RowId, room: u64, stream: u32, transport: u32, row: LegRow, first: u64) -> Self {
+    pub(crate) fn new(
+        id: RowId,
+        room: u64,
+        stream: u32,
+        transport: u32,
+        row: LegRow,
+        first: u64,
+    ) -> Self {
         Self {
             id,
             room,
@@ -84,8 +91,11 @@ impl Leg {
         self.outgoing = codecs
             .iter()
             .map(|codec| {
-                let same = |other: &&Codec| other.name.eq_ignore_ascii_case(&codec.name) && other.clock_hz == codec.clock_hz;
-                let exact = self.row.codecs.iter().filter(same).find(|other| other.fmtp == codec.fmtp);
+                let same = |other: &&Codec| {
+                    other.name.eq_ignore_ascii_case(&codec.name) && other.clock_hz == codec.clock_hz
+                };
+                let exact =
+                    self.row.codecs.iter().filter(same).find(|other| other.fmtp == codec.fmtp);
                 exact.or_else(|| self.row.codecs.iter().find(same)).map(|other| Outgoing {
                     payload_type: other.payload_type,
                     rtx_payload_type: other.rtx_payload_type,
@@ -105,7 +115,14 @@ impl Leg {
     }
 
     /// Decides on a packet of `source`: `true` when it goes into the queue.
-    pub(crate) fn takes(&mut self, now: Time, source: u32, sequence: u64, timestamp: u32, clock_hz: u32) -> bool {
+    pub(crate) fn takes(
+        &mut self,
+        now: Time,
+        source: u32,
+        sequence: u64,
+        timestamp: u32,
+        clock_hz: u32,
+    ) -> bool {
         if self.row.paused {
             return false;
         }

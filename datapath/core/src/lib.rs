@@ -25,7 +25,7 @@
 //! | module | what it knows |
 //! |---|---|
 //! | `machine` | the tables, timers and facts |
-//! | `apply` | rows in and out, all or nothing |
+//! | `apply`, `plan` | rows in and out, all or nothing |
 //! | `checks`, `path` | ICE-lite, and which path a transport uses |
 //! | `secure`, [`dtls`], [`srtp`] | handshake and keys |
 //! | `ingress`, `carried`, `history` | packets in, kept once |
@@ -48,6 +48,7 @@ mod ingress;
 mod leg;
 mod machine;
 mod path;
+mod plan;
 mod renumber;
 pub mod rows;
 mod secure;

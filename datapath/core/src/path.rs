@@ -9,8 +9,8 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use crate::facts::Reach;
 use crate::Time;
+use crate::facts::Reach;
 
 /// Without an authenticated check for this long a path is silent. libwebrtc checks every 2.5 s at
 /// the slowest; lower would call a lossy minute silence.
@@ -68,7 +68,12 @@ pub(crate) struct Paths {
 
 impl Paths {
     /// Takes an authenticated check.
-    pub(crate) fn check(&mut self, now: Time, address: Address, check: Check) -> Result<Checked, TooMany> {
+    pub(crate) fn check(
+        &mut self,
+        now: Time,
+        address: Address,
+        check: Check,
+    ) -> Result<Checked, TooMany> {
         let checked = self.note(now, address, check.priority)?;
         if self.chooses(now, address, check) {
             self.current = Some(address);
@@ -131,7 +136,9 @@ impl Paths {
         if let Some(value) = check.nomination {
             return Some(value) > self.nomination;
         }
-        let Some(current) = self.current.and_then(|current| self.find(current)) else { return true };
+        let Some(current) = self.current.and_then(|current| self.find(current)) else {
+            return true;
+        };
         let better = !self.nominated
             || current.address == address
             || check.priority >= current.priority
@@ -226,7 +233,8 @@ mod tests {
 
     #[test]
     fn the_highest_renomination_wins_whatever_its_priority() {
-        let nominate = |value| Check { priority: value, use_candidate: true, nomination: Some(value) };
+        let nominate =
+            |value| Check { priority: value, use_candidate: true, nomination: Some(value) };
         let paths = paths(&[(0, 1, nominate(2)), (1, 2, nominate(1)), (2, 3, nominate(3))]);
         assert_eq!(paths.current(s(2)), Some(from(3)));
     }
@@ -242,8 +250,14 @@ mod tests {
     #[test]
     fn reach_goes_from_up_to_silent_to_lost() {
         let paths = paths(&[(0, 1, USE)]);
-        assert_eq!([1, 10, 30].map(|at| paths.reach(s(at))), [Reach::Up, Reach::Silent, Reach::Lost]);
-        assert_eq!([0, 10, 30].map(|at| paths.poll_timeout(s(at))), [Some(s(10)), Some(s(30)), None]);
+        assert_eq!(
+            [1, 10, 30].map(|at| paths.reach(s(at))),
+            [Reach::Up, Reach::Silent, Reach::Lost]
+        );
+        assert_eq!(
+            [0, 10, 30].map(|at| paths.poll_timeout(s(at))),
+            [Some(s(10)), Some(s(30)), None]
+        );
     }
 
     #[test]

@@ -52,7 +52,9 @@ impl Machine {
                     transport.srtp = None;
                     self.set_dtls_state(index, DtlsState::Closed);
                 }
-                Output::Failed(failure) => self.set_dtls_state(index, DtlsState::Failed(told(failure))),
+                Output::Failed(failure) => {
+                    self.set_dtls_state(index, DtlsState::Failed(told(failure)))
+                }
                 Output::Timeout(due) => break due,
             }
         };

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use datapath_wire::sequence::Extender;
 
+use crate::Time;
 use crate::facts::{EncodingFacts, StreamFacts};
 use crate::feedback::key_frame::KeyFrameThrottle;
 use crate::feedback::nack::{AUDIO_AGE, NackGenerator, VIDEO_AGE};
@@ -16,7 +17,6 @@ use crate::feedback::receive::Reception;
 use crate::feedback::sender_report::StreamClock;
 use crate::history::{AUDIO, History, VIDEO};
 use crate::rows::{MediaKind, RowId, StreamRow};
-use crate::Time;
 
 /// SSRCs that one stream may latch; a browser uses three encodings and may change each once in a
 /// while. The oldest gives way.
@@ -88,10 +88,16 @@ impl Stream {
     pub(crate) fn latch_known(&self, index: u32, origins: &mut HashMap<u32, Origin>) {
         for encoding in &self.row.encodings {
             if encoding.ssrc != 0 {
-                origins.insert(encoding.ssrc, Origin { stream: index, media_ssrc: encoding.ssrc, rtx: false });
+                origins.insert(
+                    encoding.ssrc,
+                    Origin { stream: index, media_ssrc: encoding.ssrc, rtx: false },
+                );
             }
             if encoding.ssrc != 0 && encoding.rtx_ssrc != 0 {
-                origins.insert(encoding.rtx_ssrc, Origin { stream: index, media_ssrc: encoding.ssrc, rtx: true });
+                origins.insert(
+                    encoding.rtx_ssrc,
+                    Origin { stream: index, media_ssrc: encoding.ssrc, rtx: true },
+                );
             }
         }
     }
@@ -99,7 +105,9 @@ impl Stream {
     /// The codec (its index) of a payload type, and whether the type is that codec's RTX.
     pub(crate) fn codec_of(&self, payload_type: u8) -> Option<(u8, bool)> {
         let media = self.row.codecs.iter().position(|codec| codec.payload_type == payload_type);
-        let rtx = || self.row.codecs.iter().position(|codec| codec.rtx_payload_type == Some(payload_type));
+        let rtx = || {
+            self.row.codecs.iter().position(|codec| codec.rtx_payload_type == Some(payload_type))
+        };
         match media {
             Some(at) => Some((at as u8, false)),
             None => rtx().map(|at| (at as u8, true)),
@@ -115,7 +123,13 @@ impl Stream {
     }
 
     /// The source of that SSRC, made if it is new.
-    pub(crate) fn source_or_new(&mut self, now: Time, ssrc: u32, rid: &str, codec: u8) -> &mut Source {
+    pub(crate) fn source_or_new(
+        &mut self,
+        now: Time,
+        ssrc: u32,
+        rid: &str,
+        codec: u8,
+    ) -> &mut Source {
         if let Some(at) = self.sources.iter().position(|source| source.ssrc == ssrc) {
             return &mut self.sources[at];
         }
@@ -124,7 +138,8 @@ impl Stream {
             let oldest = oldest.map_or(0, |(at, _)| at);
             self.sources.remove(oldest);
         }
-        let clock_hz = self.row.codecs.get(usize::from(codec)).map_or(90_000, |codec| codec.clock_hz);
+        let clock_hz =
+            self.row.codecs.get(usize::from(codec)).map_or(90_000, |codec| codec.clock_hz);
         let (shape, age) = match self.row.kind {
             MediaKind::Audio => (AUDIO, AUDIO_AGE),
             MediaKind::Video => (VIDEO, VIDEO_AGE),

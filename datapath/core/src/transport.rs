@@ -3,6 +3,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
+use crate::Time;
 use crate::dtls::Dtls;
 use crate::facts::{PathFacts, TransportFacts};
 use crate::feedback::reports::{Cname, ReportSchedule};
@@ -12,7 +13,6 @@ use crate::path::Paths;
 use crate::rows::{RowId, TransportRow};
 use crate::srtp::{Inbound, Keys, Outbound};
 use crate::stream::Origin;
-use crate::Time;
 
 /// A packet that waits for its release: a reference, not a copy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,8 +72,16 @@ pub(crate) struct Transport {
 }
 
 impl Transport {
-    pub(crate) fn new(id: RowId, room: u64, row: TransportRow, mut dtls: Dtls, now: Time, random: [u8; 24]) -> Self {
-        let (seed, rest) = (u64::from_le_bytes(random[..8].try_into().unwrap_or_default()), &random[8..]);
+    pub(crate) fn new(
+        id: RowId,
+        room: u64,
+        row: TransportRow,
+        mut dtls: Dtls,
+        now: Time,
+        random: [u8; 24],
+    ) -> Self {
+        let (seed, rest) =
+            (u64::from_le_bytes(random[..8].try_into().unwrap_or_default()), &random[8..]);
         let cname: [u8; 12] = rest[..12].try_into().unwrap_or_default();
         let own_ssrc = u32::from_le_bytes(rest[12..].try_into().unwrap_or_default()) | 1;
         let announced = row.remote_fingerprints.iter();

@@ -73,13 +73,8 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = String>) -> Result<Reque
     given.finish().map(Request::Run)
 }
 
-const OPTIONS: [&str; 5] = [
-    "--listen",
-    "--runtime-directory",
-    "--workers",
-    "--lease-s",
-    "--log-level",
-];
+const OPTIONS: [&str; 5] =
+    ["--listen", "--runtime-directory", "--workers", "--lease-s", "--log-level"];
 
 #[derive(Default)]
 struct Given {
@@ -114,9 +109,7 @@ impl Given {
         }
         Ok(Arguments {
             listen: self.listen,
-            runtime_directory: self
-                .runtime_directory
-                .ok_or("--runtime-directory is missing")?,
+            runtime_directory: self.runtime_directory.ok_or("--runtime-directory is missing")?,
             workers: self.workers.unwrap_or(1),
             lease: self.lease.unwrap_or(DEFAULT_LEASE),
             log_level: self.log_level.unwrap_or(Level::Info),
@@ -136,9 +129,9 @@ fn listen(value: &str) -> Result<SocketAddr, String> {
         Some(("udp", address)) => address.parse().map_err(|_| {
             format!("--listen {value}: {address:?} is no IP:PORT; IPv6 addresses stand in brackets")
         }),
-        Some((kind @ ("tcp" | "tls"), _)) => Err(format!(
-            "--listen {value}: {kind} listeners are not built yet; use udp/"
-        )),
+        Some((kind @ ("tcp" | "tls"), _)) => {
+            Err(format!("--listen {value}: {kind} listeners are not built yet; use udp/"))
+        }
         _ => Err(format!("--listen {value}: write it as udp/IP:PORT")),
     }
 }
@@ -147,28 +140,21 @@ fn workers(value: &str) -> Result<u32, String> {
     match value.parse() {
         Ok(1) => Ok(1),
         Ok(0) | Err(_) => Err(format!("--workers {value}: a number from 1 on is needed")),
-        Ok(_) => Err(format!(
-            "--workers {value}: more than one worker is not built yet"
-        )),
+        Ok(_) => Err(format!("--workers {value}: more than one worker is not built yet")),
     }
 }
 
 fn lease(value: &str) -> Result<Duration, String> {
     match value.parse() {
         Ok(seconds @ 1..=MAX_LEASE_S) => Ok(Duration::from_secs(seconds)),
-        Ok(_) | Err(_) => Err(format!(
-            "--lease-s {value}: whole seconds from 1 to {MAX_LEASE_S}"
-        )),
+        Ok(_) | Err(_) => Err(format!("--lease-s {value}: whole seconds from 1 to {MAX_LEASE_S}")),
     }
 }
 
 fn level(value: &str) -> Result<Level, String> {
     let found = Level::ALL.into_iter().find(|(name, _)| *name == value);
     found.map(|(_, level)| level).ok_or_else(|| {
-        format!(
-            "--log-level {value}: it is one of {}",
-            Level::ALL.map(|(name, _)| name).join(", ")
-        )
+        format!("--log-level {value}: it is one of {}", Level::ALL.map(|(name, _)| name).join(", "))
     })
 }
 
@@ -203,33 +189,15 @@ mod tests {
             ("", "--listen is missing"),
             ("--listen udp/127.0.0.1:1", "--runtime-directory is missing"),
             ("--listen", "--listen needs a value"),
-            (
-                "--listen tcp/127.0.0.1:1",
-                "tcp listeners are not built yet",
-            ),
+            ("--listen tcp/127.0.0.1:1", "tcp listeners are not built yet"),
             ("--listen 127.0.0.1:1", "write it as udp/IP:PORT"),
-            (
-                "--listen udp/::1:7880:x",
-                "IPv6 addresses stand in brackets",
-            ),
-            (
-                "--listen udp/127.0.0.1:1 --listen udp/127.0.0.1:1",
-                "given twice",
-            ),
-            (
-                &format!("{complete} --workers 2"),
-                "more than one worker is not built yet",
-            ),
+            ("--listen udp/::1:7880:x", "IPv6 addresses stand in brackets"),
+            ("--listen udp/127.0.0.1:1 --listen udp/127.0.0.1:1", "given twice"),
+            (&format!("{complete} --workers 2"), "more than one worker is not built yet"),
             (&format!("{complete} --workers 0"), "a number from 1 on"),
             (&format!("{complete} --lease-s 0"), "whole seconds"),
-            (
-                &format!("{complete} --lease-s 9 --lease-s 9"),
-                "given twice",
-            ),
-            (
-                &format!("{complete} --log-level loud"),
-                "debug, info, warning, error",
-            ),
+            (&format!("{complete} --lease-s 9 --lease-s 9"), "given twice"),
+            (&format!("{complete} --log-level loud"), "debug, info, warning, error"),
             (&format!("{complete} --verbose"), "unknown argument"),
         ] {
             let error = parse_line(line).expect_err(line);

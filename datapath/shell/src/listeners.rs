@@ -34,12 +34,8 @@ fn expand(wished: &[SocketAddr], interfaces: &[IpAddr]) -> Result<Vec<SocketAddr
     let mut expanded = Vec::new();
     for address in wished {
         let found: Vec<SocketAddr> = if address.ip().is_unspecified() {
-            let family = interfaces
-                .iter()
-                .filter(|ip| ip.is_ipv4() == address.is_ipv4());
-            family
-                .map(|ip| SocketAddr::new(*ip, address.port()))
-                .collect()
+            let family = interfaces.iter().filter(|ip| ip.is_ipv4() == address.is_ipv4());
+            family.map(|ip| SocketAddr::new(*ip, address.port())).collect()
         } else {
             vec![*address]
         };
@@ -68,11 +64,7 @@ fn listener(wished: SocketAddr) -> Result<Listener, String> {
 }
 
 fn socket(address: SocketAddr) -> io::Result<UdpSocket> {
-    let socket = Socket::new(
-        Domain::for_address(address),
-        Type::DGRAM,
-        Some(Protocol::UDP),
-    )?;
+    let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
     if address.is_ipv6() {
         socket.set_only_v6(true)?;
     }
@@ -111,28 +103,15 @@ mod tests {
     use super::*;
 
     fn addresses(texts: &[&str]) -> Vec<SocketAddr> {
-        texts
-            .iter()
-            .map(|text| text.parse().expect("an address"))
-            .collect()
+        texts.iter().map(|text| text.parse().expect("an address")).collect()
     }
 
     #[test]
     fn a_wildcard_becomes_the_interfaces_of_its_family_and_no_address_stands_twice() {
-        let interfaces = [
-            [192, 0, 2, 1].into(),
-            "2001:db8::1".parse().expect("an address"),
-        ];
+        let interfaces = [[192, 0, 2, 1].into(), "2001:db8::1".parse().expect("an address")];
         let wished = addresses(&["127.0.0.1:7", "0.0.0.0:7", "192.0.2.1:7", "[::]:7"]);
         let expanded = expand(&wished, &interfaces);
-        assert_eq!(
-            expanded,
-            Ok(addresses(&[
-                "127.0.0.1:7",
-                "192.0.2.1:7",
-                "[2001:db8::1]:7"
-            ]))
-        );
+        assert_eq!(expanded, Ok(addresses(&["127.0.0.1:7", "192.0.2.1:7", "[2001:db8::1]:7"])));
     }
 
     #[test]
@@ -146,9 +125,7 @@ mod tests {
         let listeners = open(&addresses(&["127.0.0.1:0", "[::1]:0"])).expect("loopback");
         let rows = rows(&listeners);
         assert_eq!(rows.iter().map(|row| row.id).collect::<Vec<_>>(), [1, 2]);
-        let Some(Kind::Listener(second)) = &rows[1].kind else {
-            panic!("a listener")
-        };
+        let Some(Kind::Listener(second)) = &rows[1].kind else { panic!("a listener") };
         assert_eq!(second.address, listeners[1].address.to_string());
         assert!(!second.address.ends_with(":0"));
     }

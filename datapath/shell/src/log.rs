@@ -61,12 +61,7 @@ pub(crate) struct Line {
 
 impl Line {
     pub(crate) fn new(level: Level, event: &'static str, fields: Vec<Field>) -> Self {
-        Self {
-            at: clock::now(),
-            level,
-            event,
-            fields,
-        }
+        Self { at: clock::now(), level, event, fields }
     }
 
     /// The line as JSON, with its line end. `at` is the wall clock's time.
@@ -107,11 +102,7 @@ struct Waiting {
 impl Log {
     /// `wake` wakes the control thread.
     pub(crate) fn new(level: Level, wake: Arc<Wake>) -> Self {
-        Self(Arc::new(Shared {
-            level,
-            waiting: Mutex::default(),
-            wake,
-        }))
+        Self(Arc::new(Shared { level, waiting: Mutex::default(), wake }))
     }
 
     /// Leaves a line, unless its level is below the one wished for.
@@ -119,11 +110,7 @@ impl Log {
         if level < self.0.level {
             return;
         }
-        let mut waiting = self
-            .0
-            .waiting
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut waiting = self.0.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         if waiting.lines.len() < MAX_WAITING {
             waiting.lines.push_back(Line::new(level, event, fields));
         } else {
@@ -135,15 +122,8 @@ impl Log {
 
     /// Control thread: lines that wait, and how many found no room since last time.
     pub(crate) fn take(&self) -> (VecDeque<Line>, u64) {
-        let waiting = &mut *self
-            .0
-            .waiting
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        (
-            std::mem::take(&mut waiting.lines),
-            std::mem::take(&mut waiting.lost),
-        )
+        let waiting = &mut *self.0.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        (std::mem::take(&mut waiting.lines), std::mem::take(&mut waiting.lost))
     }
 }
 
@@ -197,11 +177,7 @@ const fn civil(days: i64) -> (i64, i64, i64) {
         day_of_cycle - (365 * year_of_cycle + year_of_cycle / 4 - year_of_cycle / 100);
     let month_from_march = (5 * day_of_year + 2) / 153;
     let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
-    let month = if month_from_march < 10 {
-        month_from_march + 3
-    } else {
-        month_from_march - 9
-    };
+    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
     let year = year_of_cycle + cycle * 400 + (month <= 2) as i64;
     (year, month, day)
 }

@@ -59,33 +59,20 @@ fn run(arguments: Arguments) -> Result<(), String> {
     // The sandbox closes here, between the last socket and the first thread.
     let wake = Arc::new(new_wake()?);
     let log = Log::new(arguments.log_level, Arc::clone(&wake));
-    let identity = Identity::generate()
-        .map(Arc::new)
-        .map_err(|error| error.to_string())?;
+    let identity = Identity::generate().map(Arc::new).map_err(|error| error.to_string())?;
     let setup = setup(&arguments, &listeners, &identity);
     let started = vec![("build", setup.build.clone())];
     log.line(Level::Info, "datapath_started", started);
     for (index, listener) in (0..).zip(&listeners) {
         let bytes = listener.receive_buffer_bytes().to_string();
-        let fields = vec![
-            ("listener", listener_row(index).to_string()),
-            ("receive_buffer_bytes", bytes),
-        ];
+        let fields =
+            vec![("listener", listener_row(index).to_string()), ("receive_buffer_bytes", bytes)];
         log.line(Level::Info, "listener_opened", fields);
     }
     let (mailboxes, threads) = spawn(arguments.workers, listeners, &identity, &wake, &log)?;
     let control = Control::new(setup);
-    let control_loop = ControlLoop {
-        control,
-        listener: socket,
-        mailboxes,
-        log,
-        wake,
-        signals,
-    };
-    control_loop
-        .run()
-        .map_err(|error| format!("the control loop failed: {error}"))?;
+    let control_loop = ControlLoop { control, listener: socket, mailboxes, log, wake, signals };
+    control_loop.run().map_err(|error| format!("the control loop failed: {error}"))?;
     for thread in threads {
         // A worker's panic has already ended the process.
         let _ = thread.join();
@@ -121,10 +108,7 @@ fn spawn(
     wake: &Arc<Wake>,
     log: &Log,
 ) -> Result<Workers, String> {
-    let mut sockets: Vec<_> = listeners
-        .into_iter()
-        .map(|listener| listener.socket)
-        .collect();
+    let mut sockets: Vec<_> = listeners.into_iter().map(|listener| listener.socket).collect();
     let (mut mailboxes, mut threads) = (Vec::new(), Vec::new());
     for number in 0..workers {
         let mailbox = Arc::new(Mailbox::new(new_wake()?, Arc::clone(wake)));
@@ -132,9 +116,7 @@ fn spawn(
         let (sockets, log) = (std::mem::take(&mut sockets), log.clone());
         let config = machine_config(Arc::clone(identity));
         let body = move || Worker::new(Machine::new(config), sockets, mailbox, log).run();
-        let thread = thread::Builder::new()
-            .name(format!("worker-{number}"))
-            .spawn(body);
+        let thread = thread::Builder::new().name(format!("worker-{number}")).spawn(body);
         threads.push(thread.map_err(|error| format!("cannot start a worker: {error}"))?);
     }
     Ok((mailboxes, threads))
@@ -167,9 +149,7 @@ fn build() -> String {
 /// A panic says where, never with which values, and ends the process.
 fn set_panic_hook() {
     std::panic::set_hook(Box::new(|panic| {
-        let place = panic
-            .location()
-            .map_or_else(String::new, ToString::to_string);
+        let place = panic.location().map_or_else(String::new, ToString::to_string);
         log::write(&Line::new(Level::Error, "panicked", vec![("place", place)]));
         std::process::abort();
     }));
@@ -185,10 +165,6 @@ fn print(text: &str) -> ExitCode {
 
 /// To stderr as a line like all others: the supervisor reads it.
 fn fail(sentence: &str, status: ExitCode) -> ExitCode {
-    log::write(&Line::new(
-        Level::Error,
-        "cannot_start",
-        vec![("reason", sentence.to_owned())],
-    ));
+    log::write(&Line::new(Level::Error, "cannot_start", vec![("reason", sentence.to_owned())]));
     status
 }

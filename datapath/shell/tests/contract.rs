@@ -7,33 +7,17 @@ use process::proto::{Apply, Counters, Memo, Row, frame::Body, row::Kind};
 use process::{Controller, Datapath};
 
 fn memo(id: u64) -> Row {
-    let memo = Memo {
-        scope: "used".into(),
-        key: "grant".into(),
-        value: vec![1, 2, 3],
-        not_after_ns: 0,
-    };
-    Row {
-        id,
-        kind: Some(Kind::Memo(memo)),
-        ..Row::default()
-    }
+    let memo =
+        Memo { scope: "used".into(), key: "grant".into(), value: vec![1, 2, 3], not_after_ns: 0 };
+    Row { id, kind: Some(Kind::Memo(memo)), ..Row::default() }
 }
 
 fn put(epoch: u64, row: Row) -> Body {
-    Body::Apply(Apply {
-        epoch,
-        generation: 1,
-        puts: vec![row],
-        ..Apply::default()
-    })
+    Body::Apply(Apply { epoch, generation: 1, puts: vec![row], ..Apply::default() })
 }
 
 fn touch(epoch: u64) -> Body {
-    Body::Apply(Apply {
-        epoch,
-        ..Apply::default()
-    })
+    Body::Apply(Apply { epoch, ..Apply::default() })
 }
 
 fn row_ids(controller: &mut Controller) -> Vec<u64> {
@@ -44,15 +28,9 @@ fn row_ids(controller: &mut Controller) -> Vec<u64> {
 fn a_memo_outlives_its_controller_and_the_older_epoch_is_refused() {
     let datapath = Datapath::start("memo", &[]);
     let (mut first, hello) = Controller::greet(&datapath, 1);
-    assert_eq!(
-        (hello.epoch, hello.boot_id.len(), hello.workers),
-        (0, 16, 1)
-    );
+    assert_eq!((hello.epoch, hello.boot_id.len(), hello.workers), (0, 16, 1));
     assert_eq!(hello.fingerprints[0].value.len(), 32);
-    assert_eq!(
-        hello.listeners.iter().map(|row| row.id).collect::<Vec<_>>(),
-        [1, 2]
-    );
+    assert_eq!(hello.listeners.iter().map(|row| row.id).collect::<Vec<_>>(), [1, 2]);
     assert!(matches!(first.ask(put(1, memo(10))), Body::Applied(_)));
 
     let (mut second, again) = Controller::greet(&datapath, 2);
@@ -63,9 +41,7 @@ fn a_memo_outlives_its_controller_and_the_older_epoch_is_refused() {
     assert!(rows[2] == memo(10));
     assert!(matches!(second.ask(touch(2)), Body::Applied(_)));
 
-    let Body::Refused(refused) = first.ask(put(1, memo(11))) else {
-        panic!("it is stale")
-    };
+    let Body::Refused(refused) = first.ask(put(1, memo(11))) else { panic!("it is stale") };
     assert_eq!(refused.reason(), Reason::StaleEpoch);
     assert_eq!(row_ids(&mut second), [1, 2, 10]);
 }
@@ -87,46 +63,24 @@ fn the_lease_ends_by_itself_and_is_counted() {
     let event = controller.wait_for_line("lease_ended");
     assert_eq!(event.fields["transports"], "0");
     assert_eq!(row_ids(&mut controller), [1, 2, 10]);
-    assert_eq!(
-        value(&controller.counters().counters, "lease_expiries"),
-        Some(1)
-    );
+    assert_eq!(value(&controller.counters().counters, "lease_expiries"), Some(1));
 }
 
 #[test]
 fn every_counter_is_present_from_the_start_and_unknown_datagrams_get_no_answer() {
     let datapath = Datapath::start("counters", &[]);
     let (mut controller, hello) = Controller::greet(&datapath, 1);
-    let Counters {
-        counters,
-        levels,
-        drops,
-    } = controller.counters();
-    for name in [
-        "datagrams_received",
-        "send_calls",
-        "wakeups",
-        "rtp_received",
-        "lease_expiries",
-    ] {
+    let Counters { counters, levels, drops } = controller.counters();
+    for name in ["datagrams_received", "send_calls", "wakeups", "rtp_received", "lease_expiries"] {
         assert!(value(&counters, name).is_some(), "{name}");
     }
     assert_eq!(value(&levels, "rows"), Some(2));
-    for name in [
-        "receive_buffer_full",
-        "send_buffer_full",
-        "oversized",
-        "unclassified",
-    ] {
+    for name in ["receive_buffer_full", "send_buffer_full", "oversized", "unclassified"] {
         assert_eq!(value(&drops, name), Some(0), "{name}");
     }
     let sender = std::net::UdpSocket::bind("127.0.0.1:0").expect("loopback");
-    let Some(Kind::Listener(listener)) = &hello.listeners[0].kind else {
-        panic!("a listener")
-    };
-    sender
-        .send_to(&[0xff; 40], &listener.address)
-        .expect("sent");
+    let Some(Kind::Listener(listener)) = &hello.listeners[0].kind else { panic!("a listener") };
+    sender.send_to(&[0xff; 40], &listener.address).expect("sent");
     let counted = controller.wait_for_counters(|c| value(&c.drops, "unclassified") == Some(1));
     assert_eq!(value(&counted.counters, "datagrams_sent"), Some(0));
 }
@@ -143,16 +97,10 @@ fn a_second_datapath_does_not_take_over_the_socket() {
 fn the_control_socket_is_its_owners_alone() {
     use std::os::unix::fs::PermissionsExt as _;
     let datapath = Datapath::start("mode", &[]);
-    let mode = std::fs::metadata(datapath.control_socket())
-        .expect("a socket")
-        .permissions()
-        .mode();
+    let mode = std::fs::metadata(datapath.control_socket()).expect("a socket").permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
 }
 
 fn value(counters: &[process::proto::Counter], name: &str) -> Option<u64> {
-    counters
-        .iter()
-        .find(|counter| counter.name == name)
-        .map(|counter| counter.value)
+    counters.iter().find(|counter| counter.name == name).map(|counter| counter.value)
 }

@@ -39,11 +39,7 @@ impl Form {
     /// The smallest form that carries all of these elements.
     pub fn for_elements<'a>(elements: impl IntoIterator<Item = (u8, &'a [u8])>) -> Self {
         let fits = |(id, data): (u8, &[u8])| Self::OneByte.carries(id, data);
-        if elements.into_iter().all(fits) {
-            Self::OneByte
-        } else {
-            Self::TwoByte
-        }
+        if elements.into_iter().all(fits) { Self::OneByte } else { Self::TwoByte }
     }
 
     const fn carries(self, id: u8, data: &[u8]) -> bool {
@@ -57,10 +53,7 @@ impl Form {
 /// The elements of a block's data (without the block's header).
 #[must_use]
 pub const fn elements(profile: u16, block: &[u8]) -> Elements<'_> {
-    Elements {
-        form: Form::of_profile(profile),
-        rest: block,
-    }
+    Elements { form: Form::of_profile(profile), rest: block }
 }
 
 /// Iterator over `(local identifier, data)`.
@@ -78,9 +71,7 @@ impl<'a> Elements<'a> {
         if id == 0 {
             return None;
         }
-        self.by_ref()
-            .find(|(found, _)| *found == id)
-            .map(|(_, data)| data)
+        self.by_ref().find(|(found, _)| *found == id).map(|(_, data)| data)
     }
 
     fn step(&mut self) -> Option<(u8, &'a [u8])> {
@@ -136,11 +127,7 @@ impl<'a> Writer<'a> {
     /// A block of this form. Nothing is written to `out` before the first [`Writer::push`].
     #[must_use]
     pub const fn new(out: &'a mut [u8], form: Form) -> Self {
-        Self {
-            out,
-            form,
-            at: BLOCK_HEADER_BYTES,
-        }
+        Self { out, form, at: BLOCK_HEADER_BYTES }
     }
 
     /// Adds an element. After an error the block is as it was before.
@@ -162,10 +149,7 @@ impl<'a> Writer<'a> {
             return Err(WriteError::Space);
         }
         let space = self.out.get_mut(self.at..end).ok_or(WriteError::Space)?;
-        for (to, from) in space
-            .iter_mut()
-            .zip(header.iter().take(header_bytes).chain(data))
-        {
+        for (to, from) in space.iter_mut().zip(header.iter().take(header_bytes).chain(data)) {
             *to = *from;
         }
         self.at = end;
@@ -189,14 +173,8 @@ impl<'a> Writer<'a> {
         };
         let words = ((end - BLOCK_HEADER_BYTES) / 4) as u16; // at most DATA_BYTES_MAX: `push`
         let ([p0, p1], [w0, w1]) = (profile.to_be_bytes(), words.to_be_bytes());
-        block
-            .iter_mut()
-            .skip(self.at)
-            .for_each(|padding| *padding = 0);
-        block
-            .iter_mut()
-            .zip([p0, p1, w0, w1])
-            .for_each(|(to, from)| *to = from);
+        block.iter_mut().skip(self.at).for_each(|padding| *padding = 0);
+        block.iter_mut().zip([p0, p1, w0, w1]).for_each(|(to, from)| *to = from);
         end
     }
 }
@@ -240,10 +218,7 @@ impl AudioLevel {
     /// Reads the element.
     #[must_use]
     pub fn parse(data: &[u8]) -> Option<Self> {
-        u8_at(data, 0).map(|byte| Self {
-            voice: byte & 0x80 != 0,
-            minus_dbov: byte & 0x7F,
-        })
+        u8_at(data, 0).map(|byte| Self { voice: byte & 0x80 != 0, minus_dbov: byte & 0x7F })
     }
 
     /// The element; only the lower seven bits of the level are written.

@@ -153,11 +153,7 @@ impl Packet {
 fn parse_extension(packet: &[u8], at: usize) -> Option<Extension> {
     let profile = u16_at(packet, at)?;
     let words = u16_at(packet, at + 2)?;
-    Some(Extension {
-        profile,
-        offset: at + 4,
-        bytes: 4 * usize::from(words),
-    })
+    Some(Extension { profile, offset: at + 4, bytes: 4 * usize::from(words) })
 }
 
 /// A header to be written: what [`Packet`] reads, without the lengths.
@@ -184,9 +180,7 @@ impl Header {
     /// `None`, and nothing written, when `out` is too short or the CSRCs too many.
     #[must_use]
     pub fn write(&self, csrcs: &[[u8; 4]], out: &mut [u8]) -> Option<usize> {
-        let count = u8::try_from(csrcs.len())
-            .ok()
-            .filter(|count| *count <= 15)?;
+        let count = u8::try_from(csrcs.len()).ok().filter(|count| *count <= 15)?;
         let header_bytes = FIXED_HEADER_BYTES + csrcs.as_flattened().len();
         let (fixed, list) = out.get_mut(..header_bytes)?.split_first_chunk_mut()?;
         *fixed = self.fixed(count);

@@ -50,11 +50,7 @@ impl Descriptor {
     pub fn parse(payload: &[u8]) -> Option<Self> {
         let first = u8_at(payload, 0)?;
         let mut at = 1;
-        let extended = if first & 0x80 == 0 {
-            0
-        } else {
-            next(payload, &mut at)?
-        };
+        let extended = if first & 0x80 == 0 { 0 } else { next(payload, &mut at)? };
         let picture_id = match extended & 0x80 {
             0 => None,
             _ => Some(PictureId::parse(payload, &mut at)?),
@@ -64,15 +60,8 @@ impl Descriptor {
             _ => Some(next(payload, &mut at)?),
         };
         let (has_temporal, has_key_index) = (extended & 0x20 != 0, extended & 0x10 != 0);
-        let shared = if has_temporal || has_key_index {
-            next(payload, &mut at)?
-        } else {
-            0
-        };
-        let temporal = Temporal {
-            layer: shared >> 6,
-            layer_sync: shared & 0x20 != 0,
-        };
+        let shared = if has_temporal || has_key_index { next(payload, &mut at)? } else { 0 };
+        let temporal = Temporal { layer: shared >> 6, layer_sync: shared & 0x20 != 0 };
         Some(Self {
             non_reference: first & 0x20 != 0,
             starts_partition: first & 0x10 != 0,
@@ -129,11 +118,7 @@ impl Descriptor {
         };
         let index = self.tl0_picture_index.map(|_| tl0_picture_index);
         let fields = coded.into_iter().take(width).chain(index);
-        payload
-            .iter_mut()
-            .skip(2)
-            .zip(fields)
-            .for_each(|(to, from)| *to = from);
+        payload.iter_mut().skip(2).zip(fields).for_each(|(to, from)| *to = from);
         true
     }
 }
@@ -152,10 +137,7 @@ impl PictureId {
         let first = next(payload, at)?;
         match first & 0x80 {
             0 => Some(Self::Short(first)),
-            _ => Some(Self::Long(u16::from_be_bytes([
-                first & 0x7F,
-                next(payload, at)?,
-            ]))),
+            _ => Some(Self::Long(u16::from_be_bytes([first & 0x7F, next(payload, at)?]))),
         }
     }
 }

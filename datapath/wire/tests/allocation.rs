@@ -45,10 +45,7 @@ fn allocations_of(work: impl FnOnce()) -> usize {
 
 #[test]
 fn the_count_counts() {
-    assert_eq!(
-        allocations_of(|| drop(std::hint::black_box(vec![0; 64]))),
-        1
-    );
+    assert_eq!(allocations_of(|| drop(std::hint::black_box(vec![0; 64]))), 1);
 }
 
 #[test]
@@ -85,11 +82,7 @@ fn rtp_is_read_and_rewritten_without_allocation() {
         has_padding: false,
     };
     let rewritten = || {
-        let level = AudioLevel {
-            voice: true,
-            minus_dbov: 20,
-        }
-        .to_bytes();
+        let level = AudioLevel { voice: true, minus_dbov: 20 }.to_bytes();
         let at = header.write(&[], &mut out).unwrap();
         let number = extension::transport_cc_bytes(9);
         let elements = [(1, &level[..]), (3, &number[..])];
@@ -109,12 +102,8 @@ fn rtcp_is_written_and_read_without_allocation() {
         sequence: 70_000 + 3 * at as u64,
         ticks: 1_000 + 100 * at as u64,
     });
-    let header = FeedbackHeader {
-        sender_ssrc: 1,
-        media_ssrc: 2,
-        base_sequence: 70_000,
-        feedback_count: 0,
-    };
+    let header =
+        FeedbackHeader { sender_ssrc: 1, media_ssrc: 2, base_sequence: 70_000, feedback_count: 0 };
     let mut out = Vec::with_capacity(1500);
     let written_and_read = || {
         let blocks = ReportBlocks::of(&blocks);

@@ -29,54 +29,28 @@ fn empty_compound_has_no_packets() {
 #[test]
 fn compound_is_walked_packet_by_packet() {
     let mut out = Vec::new();
-    ReceiverReport {
-        ssrc: 1,
-        blocks: ReportBlocks::of(&[]),
-    }
-    .write(&mut out);
+    ReceiverReport { ssrc: 1, blocks: ReportBlocks::of(&[]) }.write(&mut out);
     Sdes::write_cname(&mut out, 1, "cname");
-    PictureLoss {
-        sender_ssrc: 1,
-        media_ssrc: 2,
-    }
-    .write(&mut out);
+    PictureLoss { sender_ssrc: 1, media_ssrc: 2 }.write(&mut out);
     let found: Vec<_> = packets(&out).collect();
     assert!(matches!(
         found[..],
-        [
-            Ok(Rtcp::ReceiverReport(_)),
-            Ok(Rtcp::Sdes(_)),
-            Ok(Rtcp::PictureLoss(_))
-        ]
+        [Ok(Rtcp::ReceiverReport(_)), Ok(Rtcp::Sdes(_)), Ok(Rtcp::PictureLoss(_))]
     ));
 }
 
 #[test]
 fn reduced_size_packet_needs_no_report_before_it() {
     let bytes = [0x81, 206, 0, 2, 0, 0, 0, 1, 0, 0, 0, 2];
-    assert_eq!(
-        only(&bytes),
-        Rtcp::PictureLoss(PictureLoss {
-            sender_ssrc: 1,
-            media_ssrc: 2
-        })
-    );
+    assert_eq!(only(&bytes), Rtcp::PictureLoss(PictureLoss { sender_ssrc: 1, media_ssrc: 2 }));
 }
 
 #[test]
 fn iteration_ends_at_the_first_malformed_packet() {
     let mut out = Vec::new();
-    PictureLoss {
-        sender_ssrc: 1,
-        media_ssrc: 2,
-    }
-    .write(&mut out);
+    PictureLoss { sender_ssrc: 1, media_ssrc: 2 }.write(&mut out);
     out.extend_from_slice(&[0x81, 200, 0, 0]); // an SR without a body
-    PictureLoss {
-        sender_ssrc: 1,
-        media_ssrc: 2,
-    }
-    .write(&mut out);
+    PictureLoss { sender_ssrc: 1, media_ssrc: 2 }.write(&mut out);
     let found: Vec<_> = packets(&out).collect();
     assert_eq!(found.len(), 2);
     assert_eq!(found[1], Err(Error::Body(200)));
@@ -86,10 +60,7 @@ fn iteration_ends_at_the_first_malformed_packet() {
 fn headers_that_are_not_rtcp_are_refused() {
     assert_eq!(errors(&[0x41, 206, 0, 0]), [Error::Version]);
     assert_eq!(errors(&[0x81, 206, 0]), [Error::Truncated]);
-    assert_eq!(
-        errors(&[0x81, 206, 0, 2, 0, 0, 0, 1, 0, 0, 0]),
-        [Error::Truncated]
-    );
+    assert_eq!(errors(&[0x81, 206, 0, 2, 0, 0, 0, 1, 0, 0, 0]), [Error::Truncated]);
 }
 
 #[test]
@@ -98,13 +69,7 @@ fn padding_is_removed() {
         0xa1, 206, 0, 3, 0, 0, 0, 1, 0, 0, 0, 2, //
         0, 0, 0, 4,
     ];
-    assert_eq!(
-        only(&bytes),
-        Rtcp::PictureLoss(PictureLoss {
-            sender_ssrc: 1,
-            media_ssrc: 2
-        })
-    );
+    assert_eq!(only(&bytes), Rtcp::PictureLoss(PictureLoss { sender_ssrc: 1, media_ssrc: 2 }));
     for count in [0, 3, 16, 255] {
         let mut wrong = bytes;
         wrong[15] = count;
@@ -148,14 +113,8 @@ fn sender_report_is_that_of_rfc_3550_section_6_4_1() {
 #[test]
 fn cumulative_loss_is_clamped_to_24_bits() {
     for (lost, read) in [(i32::MAX, 0x7f_ffff), (i32::MIN, -0x80_0000), (-5, -5)] {
-        let block = ReportBlock {
-            cumulative_lost: lost,
-            ..ReportBlock::default()
-        };
-        assert_eq!(
-            ReportBlock::from_bytes(block.to_bytes()).cumulative_lost,
-            read
-        );
+        let block = ReportBlock { cumulative_lost: lost, ..ReportBlock::default() };
+        assert_eq!(ReportBlock::from_bytes(block.to_bytes()).cumulative_lost, read);
     }
 }
 
@@ -193,18 +152,9 @@ fn cname_is_found_among_other_items_and_chunks() {
 
 #[test]
 fn sdes_chunk_without_an_end_is_refused() {
-    assert_eq!(
-        errors(&[0x81, 202, 0, 2, 0, 0, 0, 1, 1, 2, b'a', b'b']),
-        [Error::Body(202)]
-    );
-    assert_eq!(
-        errors(&[0x81, 202, 0, 2, 0, 0, 0, 1, 1, 9, b'a', 0]),
-        [Error::Body(202)]
-    );
-    assert_eq!(
-        errors(&[0x82, 202, 0, 2, 0, 0, 0, 1, 0, 0, 0, 0]),
-        [Error::Body(202)]
-    );
+    assert_eq!(errors(&[0x81, 202, 0, 2, 0, 0, 0, 1, 1, 2, b'a', b'b']), [Error::Body(202)]);
+    assert_eq!(errors(&[0x81, 202, 0, 2, 0, 0, 0, 1, 1, 9, b'a', 0]), [Error::Body(202)]);
+    assert_eq!(errors(&[0x82, 202, 0, 2, 0, 0, 0, 1, 0, 0, 0, 0]), [Error::Body(202)]);
 }
 
 #[test]
@@ -271,14 +221,9 @@ fn nack_that_is_full_leaves_the_rest() {
 #[test]
 fn full_intra_request_names_its_source() {
     let mut out = Vec::new();
-    let request = IntraRequest {
-        ssrc: 7,
-        sequence_number: 3,
-    };
+    let request = IntraRequest { ssrc: 7, sequence_number: 3 };
     FullIntra::write_request(&mut out, 1, request);
-    let expected = [
-        0x84, 206, 0, 4, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 7, 3, 0, 0, 0,
-    ];
+    let expected = [0x84, 206, 0, 4, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 7, 3, 0, 0, 0];
     assert_eq!(out, expected);
     let Rtcp::FullIntra(packet) = only(&out) else {
         panic!("not a FIR");
@@ -299,9 +244,8 @@ fn remb_is_mantissa_and_exponent() {
 
 #[test]
 fn remb_beyond_64_bits_is_the_highest_there_is() {
-    let bytes = [
-        0x8f, 206, 0, 4, 0, 0, 0, 1, 0, 0, 0, 0, b'R', b'E', b'M', b'B', 0, 0xff, 0xff, 0xff,
-    ];
+    let bytes =
+        [0x8f, 206, 0, 4, 0, 0, 0, 1, 0, 0, 0, 0, b'R', b'E', b'M', b'B', 0, 0xff, 0xff, 0xff];
     let Rtcp::Remb(remb) = only(&bytes) else {
         panic!("not a REMB");
     };
@@ -310,9 +254,7 @@ fn remb_beyond_64_bits_is_the_highest_there_is() {
 
 #[test]
 fn application_feedback_that_is_no_remb_is_other() {
-    let bytes = [
-        0x8f, 206, 0, 3, 0, 0, 0, 1, 0, 0, 0, 0, b'x', b'x', b'x', b'x',
-    ];
+    let bytes = [0x8f, 206, 0, 3, 0, 0, 0, 1, 0, 0, 0, 0, b'x', b'x', b'x', b'x'];
     assert!(matches!(only(&bytes), Rtcp::Other(other) if other.packet_type == 206));
 }
 
@@ -320,11 +262,7 @@ fn application_feedback_that_is_no_remb_is_other() {
 fn extended_report_carries_reference_times_and_their_answers() {
     let mut out = Vec::new();
     ExtendedReport::write_reference_time(&mut out, 1, 0x0102_0304_0506_0708);
-    let answer = DelaySinceReference {
-        ssrc: 1,
-        last_reference: 2,
-        delay: 3,
-    };
+    let answer = DelaySinceReference { ssrc: 1, last_reference: 2, delay: 3 };
     ExtendedReport::write_delay(&mut out, 9, answer);
     let mut blocks = Vec::new();
     for packet in packets(&out) {
@@ -337,25 +275,13 @@ fn extended_report_carries_reference_times_and_their_answers() {
         panic!("{blocks:?}");
     };
     assert_eq!(ntp, 0x0102_0304_0506_0708);
-    assert_eq!(
-        delays
-            .iter()
-            .map(DelaySinceReference::from_bytes)
-            .collect::<Vec<_>>(),
-        [answer]
-    );
+    assert_eq!(delays.iter().map(DelaySinceReference::from_bytes).collect::<Vec<_>>(), [answer]);
 }
 
 #[test]
 fn extended_report_with_a_broken_block_is_refused() {
-    assert_eq!(
-        errors(&[0x80, 207, 0, 2, 0, 0, 0, 1, 9, 0, 0, 1]),
-        [Error::Body(207)]
-    );
-    assert_eq!(
-        errors(&[0x80, 207, 0, 3, 0, 0, 0, 1, 4, 0, 0, 1, 0, 0, 0, 0]),
-        [Error::Body(207)]
-    );
+    assert_eq!(errors(&[0x80, 207, 0, 2, 0, 0, 0, 1, 9, 0, 0, 1]), [Error::Body(207)]);
+    assert_eq!(errors(&[0x80, 207, 0, 3, 0, 0, 0, 1, 4, 0, 0, 1, 0, 0, 0, 0]), [Error::Body(207)]);
 }
 
 fn report_blocks() -> impl Strategy<Value = Vec<ReportBlock>> {
@@ -364,11 +290,7 @@ fn report_blocks() -> impl Strategy<Value = Vec<ReportBlock>> {
 
 /// Bytes that are often nearly RTCP: right version and lengths, any type, any body.
 fn nearly_a_compound() -> impl Strategy<Value = Vec<u8>> {
-    let packet = (
-        any::<u8>(),
-        199..=208u8,
-        prop::collection::vec(any::<[u8; 4]>(), 0..12),
-    );
+    let packet = (any::<u8>(), 199..=208u8, prop::collection::vec(any::<[u8; 4]>(), 0..12));
     prop::collection::vec(packet, 0..4).prop_map(|packets| {
         let mut bytes = Vec::new();
         for (first, packet_type, body) in packets {
@@ -402,10 +324,7 @@ fn look_inside(packet: &Rtcp<'_>) {
         Rtcp::Sdes(description) => drop(description.items().count()),
         Rtcp::Nack(nack) => assert!(nack.sequence_numbers().count() >= nack.entries.len()),
         Rtcp::TransportCc(feedback) => {
-            assert_eq!(
-                feedback.statuses().count(),
-                usize::from(feedback.status_count)
-            );
+            assert_eq!(feedback.statuses().count(), usize::from(feedback.status_count));
         }
         Rtcp::FullIntra(intra) => drop(intra.requests().count()),
         Rtcp::ExtendedReport(report) => drop(report.blocks().count()),

@@ -26,9 +26,7 @@ fn packet(header: Header, csrcs: &[[u8; 4]], rest: &[u8]) -> Vec<u8> {
 #[test]
 fn fixed_header_is_that_of_rfc_3550_section_5_1() {
     let bytes = packet(HEADER, &[], b"payload");
-    let expected = [
-        0x80, 0xe0, 0x12, 0x34, 0x56, 0x78, 0x9a, 0xbc, 0xde, 0xad, 0xbe, 0xef,
-    ];
+    let expected = [0x80, 0xe0, 0x12, 0x34, 0x56, 0x78, 0x9a, 0xbc, 0xde, 0xad, 0xbe, 0xef];
     assert_eq!(bytes[..12], expected);
     let parsed = Packet::parse(&bytes).unwrap();
     assert_eq!(parsed.header_bytes, 12);
@@ -38,42 +36,25 @@ fn fixed_header_is_that_of_rfc_3550_section_5_1() {
 
 #[test]
 fn csrcs_and_extension_belong_to_the_header() {
-    let header = Header {
-        has_extension: true,
-        ..HEADER
-    };
+    let header = Header { has_extension: true, ..HEADER };
     let rest = [0xbe, 0xde, 0, 1, 0x10, 0x55, 0, 0, 0xaa];
     let bytes = packet(header, &[[1; 4], [2; 4]], &rest);
     let parsed = Packet::parse(&bytes).unwrap();
-    let block = Extension {
-        profile: 0xbede,
-        offset: 24,
-        bytes: 4,
-    };
+    let block = Extension { profile: 0xbede, offset: 24, bytes: 4 };
     assert_eq!(parsed.extension, Some(block));
     assert_eq!(parsed.csrcs(&bytes), [[1; 4], [2; 4]]);
     assert_eq!(parsed.header_bytes, 28);
     assert_eq!(parsed.payload(&bytes), [0xaa]);
-    assert_eq!(
-        parsed.elements(&bytes).collect::<Vec<_>>(),
-        [(1, &[0x55][..])]
-    );
+    assert_eq!(parsed.elements(&bytes).collect::<Vec<_>>(), [(1, &[0x55][..])]);
 }
 
 #[test]
 fn header_that_goes_beyond_the_end_is_truncated() {
-    let with_extension = Header {
-        has_extension: true,
-        ..HEADER
-    };
+    let with_extension = Header { has_extension: true, ..HEADER };
     let block = [0xbe, 0xde, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0];
     let whole = packet(with_extension, &[[1; 4]], &block);
     for length in 0..whole.len() {
-        assert_eq!(
-            Packet::parse(&whole[..length]),
-            Err(Error::Truncated),
-            "{length} bytes"
-        );
+        assert_eq!(Packet::parse(&whole[..length]), Err(Error::Truncated), "{length} bytes");
     }
     assert!(Packet::parse(&whole).is_ok());
 }
@@ -87,10 +68,7 @@ fn another_version_is_refused() {
 
 #[test]
 fn padding_must_fit_the_payload() {
-    let header = Header {
-        has_padding: true,
-        ..HEADER
-    };
+    let header = Header { has_padding: true, ..HEADER };
     let padding = |payload: &[u8]| {
         let bytes = packet(header, &[], payload);
         Packet::parse(&bytes).unwrap().padding_bytes(&bytes)
@@ -144,10 +122,7 @@ fn element_beyond_the_end_of_its_block_is_none() {
 #[test]
 fn identifier_0_is_never_found() {
     assert_eq!(extension::elements(0xbede, &[0, 0, 0, 0]).find(0), None);
-    assert_eq!(
-        extension::elements(0xbede, &[0x10, 7]).find(1),
-        Some(&[7][..])
-    );
+    assert_eq!(extension::elements(0xbede, &[0x10, 7]).find(1), Some(&[7][..]));
 }
 
 #[test]
@@ -201,10 +176,7 @@ fn first_sequence_number_is_in_cycle_one_and_older_ones_still_have_a_number() {
 fn elements() -> impl Strategy<Value = Vec<(u8, Vec<u8>)>> {
     let any_form = (1u8.., prop::collection::vec(any::<u8>(), 0..40));
     let one_byte = (1..15u8, prop::collection::vec(any::<u8>(), 1..=16));
-    prop_oneof![
-        prop::collection::vec(any_form, 0..8),
-        prop::collection::vec(one_byte, 0..8),
-    ]
+    prop_oneof![prop::collection::vec(any_form, 0..8), prop::collection::vec(one_byte, 0..8),]
 }
 
 proptest! {

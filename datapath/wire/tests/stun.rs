@@ -7,9 +7,8 @@ use std::net::SocketAddr;
 
 /// RFC 5769 section 2: the password of all three vectors, and their transaction id.
 const PASSWORD: &[u8] = b"VOkJxbRl1RmTxUk/WvJxBt";
-const TRANSACTION_ID: TransactionId = TransactionId([
-    0xb7, 0xe7, 0xa7, 0x01, 0xbc, 0x34, 0xd6, 0x86, 0xfa, 0x87, 0xdf, 0xae,
-]);
+const TRANSACTION_ID: TransactionId =
+    TransactionId([0xb7, 0xe7, 0xa7, 0x01, 0xbc, 0x34, 0xd6, 0x86, 0xfa, 0x87, 0xdf, 0xae]);
 
 /// RFC 5769 section 2.1.
 #[rustfmt::skip]
@@ -53,13 +52,7 @@ const RESPONSE_IPV6: &[u8] = &[
 
 fn written(build: impl FnOnce(Builder<'_>) -> Result<(), stun::TooLong>) -> Vec<u8> {
     let mut out = Vec::new();
-    build(Builder::new(
-        &mut out,
-        Class::Request,
-        Method::Binding,
-        TRANSACTION_ID,
-    ))
-    .unwrap();
+    build(Builder::new(&mut out, Class::Request, Method::Binding, TRANSACTION_ID)).unwrap();
     out
 }
 
@@ -69,10 +62,7 @@ fn request_of_rfc_5769_section_2_1_is_read() {
     assert_eq!(message.class(), Class::Request);
     assert_eq!(message.method(), Method::Binding);
     assert_eq!(message.transaction_id(), TRANSACTION_ID);
-    assert_eq!(
-        message.value(kind::SOFTWARE),
-        Some(&b"STUN test client"[..])
-    );
+    assert_eq!(message.value(kind::SOFTWARE), Some(&b"STUN test client"[..]));
     assert_eq!(message.priority(), Some(0x6e00_01ff));
     assert_eq!(message.controlled(), Some(0x932f_f9b1_5126_3b36));
     assert_eq!(message.controlling(), None);
@@ -89,10 +79,7 @@ fn responses_of_rfc_5769_sections_2_2_and_2_3_are_read() {
     let ipv4 = Message::parse(RESPONSE_IPV4).unwrap();
     let ipv6 = Message::parse(RESPONSE_IPV6).unwrap();
     let mapped = "[2001:db8:1234:5678:11:2233:4455:6677]:32853";
-    assert_eq!(
-        ipv4.mapped_address(),
-        Some("192.0.2.1:32853".parse().unwrap())
-    );
+    assert_eq!(ipv4.mapped_address(), Some("192.0.2.1:32853".parse().unwrap()));
     assert_eq!(ipv6.mapped_address(), Some(mapped.parse().unwrap()));
     for message in [ipv4, ipv6] {
         assert_eq!(message.class(), Class::Success);
@@ -176,10 +163,7 @@ fn known_attributes_of_a_wrong_length_are_refused() {
         (kind::FINGERPRINT, &[0; 8]),
     ] {
         let bytes = written(|builder| builder.attribute(kind, value).finish());
-        assert_eq!(
-            Message::parse(&bytes).unwrap_err(),
-            Error::AttributeValue(kind)
-        );
+        assert_eq!(Message::parse(&bytes).unwrap_err(), Error::AttributeValue(kind));
     }
 }
 
@@ -202,21 +186,13 @@ fn headers_that_are_not_stun_are_refused() {
 #[test]
 fn comprehension_required_attributes_without_a_meaning_are_listed() {
     let bytes = written(|builder| {
-        let builder = builder
-            .attribute(0x7777, &[1])
-            .attribute(kind::PRIORITY, &[0; 4]);
-        let builder = builder
-            .attribute(0x8777, &[2])
-            .attribute(kind::LIFETIME, &[0; 4]);
+        let builder = builder.attribute(0x7777, &[1]).attribute(kind::PRIORITY, &[0; 4]);
+        let builder = builder.attribute(0x8777, &[2]).attribute(kind::LIFETIME, &[0; 4]);
         builder.finish()
     });
     let message = Message::parse(&bytes).unwrap();
     let unknown: Vec<_> = message.unknown_required().collect();
-    assert_eq!(
-        unknown,
-        [0x7777, kind::LIFETIME],
-        "LIFETIME means nothing in a Binding request"
-    );
+    assert_eq!(unknown, [0x7777, kind::LIFETIME], "LIFETIME means nothing in a Binding request");
 }
 
 #[test]
@@ -234,11 +210,7 @@ fn error_answer_without_a_password_has_no_integrity() {
     let message = Message::parse(&out).unwrap();
     assert_eq!(message.class(), Class::Error);
     assert_eq!(message.error_code(), Some(400));
-    assert_eq!(
-        message.value(kind::ERROR_CODE).unwrap().len(),
-        4 + 126,
-        "cut between characters"
-    );
+    assert_eq!(message.value(kind::ERROR_CODE).unwrap().len(), 4 + 126, "cut between characters");
     assert!(!message.has_integrity());
     assert_eq!(message.fingerprint_ok(), Some(true));
 }
@@ -246,13 +218,7 @@ fn error_answer_without_a_password_has_no_integrity() {
 #[test]
 fn error_answer_with_a_password_has_integrity() {
     let mut out = Vec::new();
-    stun::write_binding_error(
-        &mut out,
-        TRANSACTION_ID,
-        487,
-        "Role Conflict",
-        Some(PASSWORD),
-    );
+    stun::write_binding_error(&mut out, TRANSACTION_ID, 487, "Role Conflict", Some(PASSWORD));
     let message = Message::parse(&out).unwrap();
     assert_eq!(message.error_code(), Some(487));
     assert!(message.integrity_ok(PASSWORD));
@@ -261,16 +227,10 @@ fn error_answer_with_a_password_has_integrity() {
 #[test]
 fn unknown_attributes_are_named_in_the_answer() {
     let bytes = written(|builder| {
-        builder
-            .error_code(420, "Unknown Attribute")
-            .unknown_attributes([1, 2, 3])
-            .finish()
+        builder.error_code(420, "Unknown Attribute").unknown_attributes([1, 2, 3]).finish()
     });
     let message = Message::parse(&bytes).unwrap();
-    assert_eq!(
-        message.value(kind::UNKNOWN_ATTRIBUTES),
-        Some(&[0, 1, 0, 2, 0, 3][..])
-    );
+    assert_eq!(message.value(kind::UNKNOWN_ATTRIBUTES), Some(&[0, 1, 0, 2, 0, 3][..]));
 }
 
 #[test]
@@ -279,10 +239,7 @@ fn ipv4_mapped_address_is_written_as_ipv4() {
     let mapped = "[::ffff:192.0.2.1]:5".parse().unwrap();
     stun::write_binding_success(&mut out, TRANSACTION_ID, mapped, PASSWORD);
     let answer = Message::parse(&out).unwrap();
-    assert_eq!(
-        answer.mapped_address(),
-        Some("192.0.2.1:5".parse().unwrap())
-    );
+    assert_eq!(answer.mapped_address(), Some("192.0.2.1:5".parse().unwrap()));
 }
 
 #[test]
@@ -290,13 +247,8 @@ fn message_that_is_too_long_leaves_the_buffer_as_it_was() {
     let mut out = vec![1, 2, 3];
     let value = vec![0; 40_000];
     let builder = Builder::new(&mut out, Class::Request, Method::Binding, TRANSACTION_ID);
-    let builder = builder
-        .attribute(kind::DATA, &value)
-        .attribute(kind::DATA, &value);
-    assert_eq!(
-        builder.integrity(PASSWORD).finish_with_fingerprint(),
-        Err(stun::TooLong)
-    );
+    let builder = builder.attribute(kind::DATA, &value).attribute(kind::DATA, &value);
+    assert_eq!(builder.integrity(PASSWORD).finish_with_fingerprint(), Err(stun::TooLong));
     assert_eq!(out, [1, 2, 3]);
 }
 
@@ -340,23 +292,12 @@ fn look_at_everything(bytes: &[u8]) {
     let Ok(message) = Message::parse(bytes) else {
         return;
     };
-    let _ = (
-        message.username(),
-        message.mapped_address(),
-        message.error_code(),
-    );
-    let _ = (
-        message.integrity_ok(PASSWORD),
-        message.fingerprint_ok(),
-        format!("{message:?}"),
-    );
+    let _ = (message.username(), message.mapped_address(), message.error_code());
+    let _ = (message.integrity_ok(PASSWORD), message.fingerprint_ok(), format!("{message:?}"));
     let _ = message.unknown_required().count();
     for attribute in message.attributes() {
         let value_at = attribute.offset + 4;
-        assert_eq!(
-            bytes[value_at..value_at + attribute.value.len()],
-            *attribute.value
-        );
+        assert_eq!(bytes[value_at..value_at + attribute.value.len()], *attribute.value);
     }
 }
 

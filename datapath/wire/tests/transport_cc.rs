@@ -8,17 +8,11 @@ use datapath_wire::rtcp::{Error, Rtcp, packets};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 
-const HEADER: FeedbackHeader = FeedbackHeader {
-    sender_ssrc: 1,
-    media_ssrc: 2,
-    base_sequence: 0x1_0000,
-    feedback_count: 3,
-};
+const HEADER: FeedbackHeader =
+    FeedbackHeader { sender_ssrc: 1, media_ssrc: 2, base_sequence: 0x1_0000, feedback_count: 3 };
 
 fn arrivals(list: &[(u64, u64)]) -> Vec<Arrival> {
-    list.iter()
-        .map(|&(sequence, ticks)| Arrival { sequence, ticks })
-        .collect()
+    list.iter().map(|&(sequence, ticks)| Arrival { sequence, ticks }).collect()
 }
 
 fn read(bytes: &[u8]) -> TransportCc<'_> {
@@ -38,11 +32,8 @@ fn written(header: FeedbackHeader, list: &[(u64, u64)]) -> (usize, Vec<u8>) {
 
 #[test]
 fn small_and_large_deltas_and_losses_are_laid_out_as_in_the_draft() {
-    let list = [
-        (0x1_0000, 0x1234 * 256 + 1),
-        (0x1_0001, 0x1234 * 256 + 2),
-        (0x1_0003, 0x1234 * 256),
-    ];
+    let list =
+        [(0x1_0000, 0x1234 * 256 + 1), (0x1_0001, 0x1234 * 256 + 2), (0x1_0003, 0x1234 * 256)];
     let (taken, bytes) = written(HEADER, &list);
     assert_eq!(taken, 3);
     #[rustfmt::skip]
@@ -56,15 +47,10 @@ fn small_and_large_deltas_and_losses_are_laid_out_as_in_the_draft() {
 
 #[test]
 fn long_runs_are_one_chunk() {
-    let list: Vec<_> = (0..600)
-        .map(|ahead| (0x1_0000 + ahead, 256 + ahead))
-        .collect();
+    let list: Vec<_> = (0..600).map(|ahead| (0x1_0000 + ahead, 256 + ahead)).collect();
     let (taken, bytes) = written(HEADER, &list);
     assert_eq!(taken, 600);
-    assert_eq!(
-        bytes[20..22],
-        [0x20 | 600u16.to_be_bytes()[0], 600u16.to_be_bytes()[1]]
-    );
+    assert_eq!(bytes[20..22], [0x20 | 600u16.to_be_bytes()[0], 600u16.to_be_bytes()[1]]);
     assert_eq!(bytes.len(), (20 + 2 + 600usize).next_multiple_of(4));
 }
 
@@ -73,10 +59,7 @@ fn alternating_losses_are_one_bit_vectors() {
     let list: Vec<_> = (0..14).map(|ahead| (0x1_0000 + 2 * ahead, 256)).collect();
     let (_, bytes) = written(HEADER, &list);
     // 27 numbers: two vectors of 14, then 14 deltas.
-    assert_eq!(
-        bytes[20..24],
-        [0b10_101010, 0b10101010, 0b10_101010, 0b10101010]
-    );
+    assert_eq!(bytes[20..24], [0b10_101010, 0b10101010, 0b10_101010, 0b10101010]);
     assert_eq!(bytes.len(), (20 + 4 + 14usize).next_multiple_of(4));
 }
 
@@ -95,20 +78,14 @@ fn losses_since_the_last_feedback_are_told() {
     let (_, bytes) = written(HEADER, &[(0x1_0003, 256)]);
     let feedback = read(&bytes);
     assert_eq!(feedback.base_sequence, 0);
-    let arrived: Vec<_> = feedback
-        .statuses()
-        .map(|it| it.arrival_ticks.is_some())
-        .collect();
+    let arrived: Vec<_> = feedback.statuses().map(|it| it.arrival_ticks.is_some()).collect();
     assert_eq!(arrived, [false, false, false, true]);
 }
 
 #[test]
 fn gap_that_no_packet_can_say_is_not_told() {
     for base_sequence in [0, 0x9_0000] {
-        let header = FeedbackHeader {
-            base_sequence,
-            ..HEADER
-        };
+        let header = FeedbackHeader { base_sequence, ..HEADER };
         let (taken, bytes) = written(header, &[(0x2_0005, 256)]);
         assert_eq!(taken, 1);
         let feedback = read(&bytes);
@@ -122,13 +99,7 @@ fn longest_gap_that_a_packet_can_say_is_told() {
     assert_eq!(taken, 1);
     let feedback = read(&bytes);
     assert_eq!(feedback.status_count, 65535);
-    assert_eq!(
-        feedback
-            .statuses()
-            .filter(|it| it.arrival_ticks.is_some())
-            .count(),
-        1
-    );
+    assert_eq!(feedback.statuses().filter(|it| it.arrival_ticks.is_some()).count(), 1);
 }
 
 #[test]
@@ -150,10 +121,7 @@ fn reference_time_is_signed_and_wraps() {
     let (_, bytes) = written(HEADER, &[(0x1_0000, 0xff_ffff * 256 + 7)]);
     let feedback = read(&bytes);
     assert_eq!(feedback.reference_time, -1);
-    let status = Status {
-        sequence: 0,
-        arrival_ticks: Some(-249),
-    };
+    let status = Status { sequence: 0, arrival_ticks: Some(-249) };
     assert_eq!(feedback.statuses().collect::<Vec<_>>(), [status]);
 }
 
@@ -166,9 +134,7 @@ fn ticks_are_a_quarter_of_a_millisecond() {
 /// A feedback with this status count and these chunks and deltas.
 fn feedback(status_count: u16, rest: &[u8]) -> Vec<u8> {
     let [c0, c1] = status_count.to_be_bytes();
-    let mut bytes = vec![
-        0x8f, 205, 0, 0, 0, 0, 0, 1, 0, 0, 0, 2, 0, 0, c0, c1, 0, 0, 1, 0,
-    ];
+    let mut bytes = vec![0x8f, 205, 0, 0, 0, 0, 0, 1, 0, 0, 0, 2, 0, 0, c0, c1, 0, 0, 1, 0];
     bytes.extend_from_slice(rest);
     bytes.resize(bytes.len().next_multiple_of(4), 0);
     bytes[3] = (bytes.len() / 4 - 1) as u8;
@@ -181,10 +147,7 @@ fn damaged_feedback_is_refused() {
         ("no statuses", feedback(0, &[0x20, 0])),
         ("chunks end early", feedback(30, &[0x80, 0, 0x80, 0])),
         ("a reserved symbol in a run", feedback(1, &[0x60, 1, 0, 0])),
-        (
-            "a reserved symbol in a vector",
-            feedback(1, &[0xf0, 0, 0, 0]),
-        ),
+        ("a reserved symbol in a vector", feedback(1, &[0xf0, 0, 0, 0])),
         ("deltas end early", feedback(3, &[0x20, 3, 1, 1])),
         ("only empty runs", feedback(1, &[0, 0, 0, 0])),
     ] {

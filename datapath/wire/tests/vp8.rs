@@ -32,11 +32,7 @@ fn other_frames_and_continuations_are_no_key_frames() {
         assert_eq!(descriptor.key_frame_size(&payload), None);
     }
     let nothing_follows = [0x10];
-    assert!(
-        !Descriptor::parse(&nothing_follows)
-            .unwrap()
-            .starts_key_frame(&nothing_follows)
-    );
+    assert!(!Descriptor::parse(&nothing_follows).unwrap().starts_key_frame(&nothing_follows));
 }
 
 #[test]
@@ -48,10 +44,7 @@ fn all_optional_fields_are_read() {
         partition: 0,
         picture_id: Some(PictureId::Long(0x1234)),
         tl0_picture_index: Some(0x56),
-        temporal: Some(Temporal {
-            layer: 2,
-            layer_sync: true,
-        }),
+        temporal: Some(Temporal { layer: 2, layer_sync: true }),
         key_index: Some(7),
         bytes: 6,
     };
@@ -61,10 +54,7 @@ fn all_optional_fields_are_read() {
 #[test]
 fn key_index_without_temporal_layer_still_takes_its_byte() {
     let descriptor = Descriptor::parse(&[0x90, 0x10, 0xe3]).unwrap();
-    assert_eq!(
-        (descriptor.temporal, descriptor.key_index, descriptor.bytes),
-        (None, Some(3), 3)
-    );
+    assert_eq!((descriptor.temporal, descriptor.key_index, descriptor.bytes), (None, Some(3), 3));
 }
 
 #[test]

@@ -28,9 +28,7 @@ impl Clock {
 
     /// The moment of a timer, `None` if it is so far from `now` that it is none.
     pub(super) fn due(&self, instant: Instant, now: Time) -> Option<Time> {
-        let time = self
-            .time
-            .plus(instant.saturating_duration_since(self.instant));
+        let time = self.time.plus(instant.saturating_duration_since(self.instant));
         (time.saturating_since(now) < NEVER).then_some(time)
     }
 }

@@ -13,11 +13,8 @@ pub(super) struct Announced {
 }
 
 /// Weakest first.
-const ALGORITHMS: [(&str, &Algorithm); 3] = [
-    ("sha-256", &SHA256),
-    ("sha-384", &SHA384),
-    ("sha-512", &SHA512),
-];
+const ALGORITHMS: [(&str, &Algorithm); 3] =
+    [("sha-256", &SHA256), ("sha-384", &SHA384), ("sha-512", &SHA512)];
 
 impl Announced {
     /// From pairs of hash function name (any case) and digest. Unknown names and digests of a
@@ -48,8 +45,6 @@ impl Announced {
     pub(super) fn names(&self, certificate_der: &[u8]) -> bool {
         let (_, algorithm) = ALGORITHMS[self.strength];
         let fingerprint = digest(algorithm, certificate_der);
-        self.values
-            .iter()
-            .any(|value| fingerprint.as_ref().ct_eq(value).into())
+        self.values.iter().any(|value| fingerprint.as_ref().ct_eq(value).into())
     }
 }

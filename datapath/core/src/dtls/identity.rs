@@ -41,10 +41,7 @@ impl Identity {
     /// process cannot serve.
     pub fn generate() -> Result<Self, IdentityError> {
         let certificate = generate_self_signed_certificate().map_err(|_| IdentityError)?;
-        let fingerprint = certificate
-            .fingerprint()
-            .try_into()
-            .map_err(|_| IdentityError)?;
+        let fingerprint = certificate.fingerprint().try_into().map_err(|_| IdentityError)?;
         let config = Config::builder()
             .mtu(MTU_BYTES)
             .max_queue_rx(MAX_HELD_DATAGRAMS)
@@ -58,11 +55,7 @@ impl Identity {
             .use_server_cookie(false)
             .build()
             .map_err(|_| IdentityError)?;
-        Ok(Self {
-            certificate,
-            fingerprint,
-            config: Arc::new(config),
-        })
+        Ok(Self { certificate, fingerprint, config: Arc::new(config) })
     }
 
     /// SHA-256 of the certificate, for `a=fingerprint:sha-256`.

@@ -53,11 +53,7 @@ enum State {
     /// No datagram was let in yet; there is no engine, so a transport that waits costs nothing.
     Waiting,
     /// From the first datagram to the SRTP keys.
-    Handshaking {
-        engine: Box<dimpl::Dtls>,
-        certificate_matched: bool,
-        finished: bool,
-    },
+    Handshaking { engine: Box<dimpl::Dtls>, certificate_matched: bool, finished: bool },
     /// Keys were handed out.
     Connected { engine: Box<dimpl::Dtls> },
     /// `close_notify` was said by one side or both; what is left is to send ours.
@@ -80,13 +76,7 @@ impl Dtls {
     #[must_use]
     pub fn new(identity: Arc<Identity>, clock: Clock) -> Self {
         let announced = Announced::default();
-        Self {
-            identity,
-            clock,
-            announced,
-            now: Time(0),
-            state: State::Waiting,
-        }
+        Self { identity, clock, announced, now: Time(0), state: State::Waiting }
     }
 
     /// Replaces the announced fingerprints: pairs of hash function name and digest. None that is
@@ -117,17 +107,11 @@ impl Dtls {
                 return Err(Refused::NotHandshake);
             }
             let engine = Box::new(self.identity.engine(self.clock.instant(now)));
-            self.state = State::Handshaking {
-                engine,
-                certificate_matched: false,
-                finished: false,
-            };
+            self.state = State::Handshaking { engine, certificate_matched: false, finished: false };
         }
         let instant = self.advance(now);
         let engine = self.state.engine().ok_or(Refused::Over)?;
-        let result = engine
-            .handle_timeout(instant)
-            .and_then(|()| engine.handle_packet(datagram));
+        let result = engine.handle_timeout(instant).and_then(|()| engine.handle_packet(datagram));
         self.settle(result);
         Ok(())
     }
@@ -152,11 +136,7 @@ impl Dtls {
         };
         let result = engine.send_application_data(data).map(|_| ());
         self.settle(result);
-        if self.is_connected() {
-            Ok(())
-        } else {
-            Err(NotConnected)
-        }
+        if self.is_connected() { Ok(()) } else { Err(NotConnected) }
     }
 
     /// Ends the association: close_notify if it stands, silence if not. SRTP keys that were handed
@@ -220,11 +200,7 @@ impl Dtls {
             }
             dimpl::Output::ApplicationData(data) => {
                 let bytes = data.len();
-                if self.is_connected() {
-                    Step::ApplicationData(bytes)
-                } else {
-                    Step::Again
-                }
+                if self.is_connected() { Step::ApplicationData(bytes) } else { Step::Again }
             }
             dimpl::Output::CloseNotify => {
                 self.close();
@@ -237,10 +213,7 @@ impl Dtls {
     }
 
     fn handle_certificate(&mut self, matched: bool) -> Step {
-        if let State::Handshaking {
-            certificate_matched,
-            ..
-        } = &mut self.state
+        if let State::Handshaking { certificate_matched, .. } = &mut self.state
             && matched
         {
             *certificate_matched = true;
@@ -260,11 +233,7 @@ impl Dtls {
         let keys = profile_of(profile).and_then(|profile| Keys::from_exported(profile, exported));
         match (std::mem::replace(&mut self.state, State::Over), keys) {
             (
-                State::Handshaking {
-                    engine,
-                    certificate_matched: true,
-                    finished: true,
-                },
+                State::Handshaking { engine, certificate_matched: true, finished: true },
                 Some(keys),
             ) => {
                 self.state = State::Connected { engine };
@@ -285,9 +254,7 @@ impl Dtls {
                 Step::Timeout(None)
             }
             State::Waiting
-            | State::Handshaking {
-                finished: false, ..
-            }
+            | State::Handshaking { finished: false, .. }
             | State::Connected { .. }
             | State::Failed(_)
             | State::Lost

@@ -40,10 +40,7 @@ impl KeyFrameThrottle {
     /// Nobody waits.
     #[must_use]
     pub const fn new() -> Self {
-        Self {
-            state: State::Idle,
-            last_sent: None,
-        }
+        Self { state: State::Idle, last_sent: None }
     }
 
     /// Somebody needs a key frame that begins after `now`. Joins a request that is already open, and
@@ -73,10 +70,7 @@ impl KeyFrameThrottle {
         let tries = tries + 1;
         self.last_sent = Some(now);
         self.state = if tries < MAX_TRIES {
-            State::Wanted {
-                due: now.plus(INTERVAL),
-                tries,
-            }
+            State::Wanted { due: now.plus(INTERVAL), tries }
         } else {
             State::Idle
         };
@@ -94,8 +88,7 @@ impl KeyFrameThrottle {
 
     /// At once, unless a question left less than `INTERVAL` ago.
     fn earliest(&self, now: Time) -> Time {
-        self.last_sent
-            .map_or(now, |sent| sent.plus(INTERVAL).max(now))
+        self.last_sent.map_or(now, |sent| sent.plus(INTERVAL).max(now))
     }
 }
 
@@ -171,10 +164,7 @@ mod tests {
     fn tries_of_a_request_are_bounded_and_a_new_request_starts_again() {
         let mut throttle = KeyFrameThrottle::new();
         throttle.request(ms(0));
-        assert_eq!(
-            questions(&mut throttle, 60_000).len(),
-            usize::from(MAX_TRIES)
-        );
+        assert_eq!(questions(&mut throttle, 60_000).len(), usize::from(MAX_TRIES));
         assert_eq!(throttle.poll_timeout(), None);
         throttle.request(ms(70_000));
         assert_eq!(questions(&mut throttle, 70_000), [70_000]);
@@ -186,10 +176,7 @@ mod tests {
         throttle.request(ms(0));
         assert_eq!(questions(&mut throttle, 2999).len(), 6);
         throttle.request(ms(2999));
-        assert_eq!(
-            questions(&mut throttle, 60_000).len(),
-            usize::from(MAX_TRIES)
-        );
+        assert_eq!(questions(&mut throttle, 60_000).len(), usize::from(MAX_TRIES));
     }
 
     #[test]

@@ -82,13 +82,7 @@ impl NackGenerator {
     /// A machine for a source whose packets are of use for `max_age`: `VIDEO_AGE` or `AUDIO_AGE`.
     #[must_use]
     pub const fn new(max_age: Duration) -> Self {
-        Self {
-            max_age,
-            highest: None,
-            missing: Vec::new(),
-            reorder_until: NEVER,
-            next: None,
-        }
+        Self { max_age, highest: None, missing: Vec::new(), reorder_until: NEVER, next: None }
     }
 
     /// A packet arrived under the media SSRC.
@@ -141,11 +135,7 @@ impl NackGenerator {
             missing.tries += 1;
         }
         self.schedule();
-        if self.missing.len() < before {
-            Repair::GivenUp
-        } else {
-            Repair::Possible
-        }
+        if self.missing.len() < before { Repair::GivenUp } else { Repair::Possible }
     }
 
     /// When `poll` has something to say, if nothing else happens.
@@ -170,11 +160,7 @@ impl NackGenerator {
         if self.missing.capacity() < MAX_MISSING {
             self.missing.reserve_exact(MAX_MISSING);
         }
-        let due = if end - first == 1 {
-            now.plus(REORDER_TIME)
-        } else {
-            now
-        };
+        let due = if end - first == 1 { now.plus(REORDER_TIME) } else { now };
         self.missing.extend((first..end).map(|sequence| Missing {
             sequence,
             since: now,
@@ -190,12 +176,7 @@ impl NackGenerator {
     /// Packets that `newest` is `REORDER_PACKETS` ahead of are lost: they are due at once.
     fn end_reordering(&mut self, newest: u64, now: Time) {
         self.reorder_until = NEVER;
-        for missing in self
-            .missing
-            .iter_mut()
-            .rev()
-            .take_while(|missing| missing.tries == 0)
-        {
+        for missing in self.missing.iter_mut().rev().take_while(|missing| missing.tries == 0) {
             if missing.sequence + REORDER_PACKETS > newest {
                 self.reorder_until = missing.sequence + REORDER_PACKETS;
             } else {
@@ -206,10 +187,7 @@ impl NackGenerator {
     }
 
     fn forget(&mut self, sequence: u64) -> Option<Missing> {
-        let at = self
-            .missing
-            .binary_search_by_key(&sequence, |missing| missing.sequence)
-            .ok()?;
+        let at = self.missing.binary_search_by_key(&sequence, |missing| missing.sequence).ok()?;
         let missing = self.missing.remove(at);
         if self.missing.is_empty() {
             self.schedule();

@@ -53,11 +53,7 @@ impl NtpClock {
 #[must_use]
 pub const fn compact_span(span: Duration) -> u32 {
     let units = (span.as_nanos() << 16) / 1_000_000_000;
-    if units > u32::MAX as u128 {
-        u32::MAX
-    } else {
-        units as u32
-    }
+    if units > u32::MAX as u128 { u32::MAX } else { units as u32 }
 }
 
 /// Round trip to the sender of a report block (RFC 3550 section 6.4.1): `now - LSR - DLSR`.
@@ -70,10 +66,7 @@ pub fn round_trip(now: Ntp, last_sr: u32, delay_since_last_sr: u32) -> Option<Du
     if last_sr == 0 {
         return None;
     }
-    let units = now
-        .compact()
-        .wrapping_sub(last_sr)
-        .wrapping_sub(delay_since_last_sr);
+    let units = now.compact().wrapping_sub(last_sr).wrapping_sub(delay_since_last_sr);
     // One unit below zero is rounding, not a lie.
     let units = if units == u32::MAX { 0 } else { units };
     (units <= LONGEST).then(|| Duration::from_nanos((u64::from(units) * 1_000_000_000) >> 16))
@@ -87,20 +80,14 @@ mod tests {
 
     #[test]
     fn a_second_and_a_half_is_one_in_the_upper_half_and_half_of_the_lower() {
-        assert_eq!(
-            NtpClock::default().at(Time(1_500_000_000)),
-            Ntp(0x1_8000_0000)
-        );
+        assert_eq!(NtpClock::default().at(Time(1_500_000_000)), Ntp(0x1_8000_0000));
     }
 
     #[test]
     fn round_trip_of_the_example_in_rfc_3550_is_6_125_seconds() {
         // Figure 2 of section 6.4.1: A = b710:8000, DLSR = 0005.4000, LSR = b705:2000.
         let now = Ntp(0xb44d_b710_8000_0000);
-        assert_eq!(
-            round_trip(now, 0xb705_2000, 0x0005_4000),
-            Some(Duration::from_millis(6125))
-        );
+        assert_eq!(round_trip(now, 0xb705_2000, 0x0005_4000), Some(Duration::from_millis(6125)));
     }
 
     #[test]

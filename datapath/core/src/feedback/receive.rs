@@ -101,10 +101,9 @@ impl Reception {
         if !self.started {
             return None;
         }
-        let (last_sender_report, delay_since_last_sender_report) =
-            self.last_report.map_or((0, 0), |(ntp, at)| {
-                (ntp.compact(), compact_span(now.saturating_since(at)))
-            });
+        let (last_sender_report, delay_since_last_sender_report) = self
+            .last_report
+            .map_or((0, 0), |(ntp, at)| (ntp.compact(), compact_span(now.saturating_since(at))));
         Some(ReportBlock {
             ssrc,
             fraction_lost: self.fraction_lost(),
@@ -137,11 +136,7 @@ impl Reception {
     }
 
     const fn expected(&self) -> u64 {
-        if self.started {
-            self.highest - self.base + 1
-        } else {
-            0
-        }
+        if self.started { self.highest - self.base + 1 } else { 0 }
     }
 
     /// Appendix A.1 for any packet but the next one. False: it does not count.

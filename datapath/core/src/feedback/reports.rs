@@ -31,10 +31,7 @@ impl ReportSchedule {
     /// spreads transports that were made at the same moment; equal seeds give equal schedules.
     #[must_use]
     pub fn new(seed: u64, now: Time) -> Self {
-        let mut schedule = Self {
-            next: now,
-            random: seed,
-        };
+        let mut schedule = Self { next: now, random: seed };
         let first = schedule.randomised(INTERVAL / 2);
         schedule.next = now.plus(first);
         schedule

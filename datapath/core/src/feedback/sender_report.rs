@@ -140,10 +140,7 @@ impl StreamClock {
     /// `clock_hz` is the RTP clock of the payload format.
     #[must_use]
     pub const fn new(clock_hz: u32) -> Self {
-        Self {
-            clock_hz,
-            last: None,
-        }
+        Self { clock_hz, last: None }
     }
 
     /// A sender report of this SSRC arrived. Tell `PublisherClock` as well.

@@ -201,10 +201,7 @@ impl TransportCcRecorder {
         for sequence in self.base..self.end {
             let arrived = *self.slot(sequence);
             if arrived != ABSENT {
-                self.reported.push(Arrival {
-                    sequence,
-                    ticks: ticks_of_ns(arrived),
-                });
+                self.reported.push(Arrival { sequence, ticks: ticks_of_ns(arrived) });
             }
         }
     }

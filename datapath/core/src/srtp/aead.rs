@@ -15,17 +15,10 @@ pub(super) struct Aead {
 impl Aead {
     /// `key` is 16 or 32 bytes.
     pub(super) fn new(key: &[u8], salt: [u8; SALT_BYTES]) -> Self {
-        let algorithm = if key.len() == 32 {
-            &AES_256_GCM
-        } else {
-            &AES_128_GCM
-        };
+        let algorithm = if key.len() == 32 { &AES_256_GCM } else { &AES_128_GCM };
         let key = UnboundKey::new(algorithm, key)
             .expect("the profile fixes the key length that AES-GCM wants");
-        Self {
-            key: LessSafeKey::new(key),
-            salt,
-        }
+        Self { key: LessSafeKey::new(key), salt }
     }
 
     /// Encrypts `text` in place and returns its tag.
@@ -34,16 +27,12 @@ impl Aead {
             .key
             .seal_in_place_separate_tag(nonce, Aad::from(aad), text)
             .expect("a datagram is far below the 2^36 bytes that AES-GCM takes");
-        *tag.as_ref()
-            .first_chunk()
-            .expect("an AES-GCM tag is 16 bytes")
+        *tag.as_ref().first_chunk().expect("an AES-GCM tag is 16 bytes")
     }
 
     /// Decrypts `text` in place; false if `tag` does not fit, `text` is then unspecified.
     pub(super) fn open(&self, nonce: Nonce, aad: &[u8], tag: &[u8], text: &mut [u8]) -> bool {
-        self.key
-            .open_in_place_separate_tag(nonce, Aad::from(aad), tag, text)
-            .is_ok()
+        self.key.open_in_place_separate_tag(nonce, Aad::from(aad), tag, text).is_ok()
     }
 
     /// RFC 7714 section 8.1: two zero octets, SSRC, ROC, SEQ; the 48-bit index is ROC and SEQ.

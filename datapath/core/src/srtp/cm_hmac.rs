@@ -25,11 +25,7 @@ impl CmHmac {
     pub(super) fn new(key: &[u8], authentication: &[u8], salt: [u8; SALT_BYTES]) -> Self {
         let algorithm = hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY;
         let authentication = hmac::Key::new(algorithm, authentication);
-        Self {
-            stream: kdf::counter_mode(key),
-            authentication,
-            salt,
-        }
+        Self { stream: kdf::counter_mode(key), authentication, salt }
     }
 
     /// Encrypts or decrypts `text` in place: XOR with the key stream of `ssrc` and `index`.
@@ -50,11 +46,7 @@ impl CmHmac {
         let mut context = hmac::Context::with_key(&self.authentication);
         context.update(message);
         context.update(suffix);
-        *context
-            .sign()
-            .as_ref()
-            .first_chunk()
-            .expect("HMAC-SHA1 gives 20 bytes")
+        *context.sign().as_ref().first_chunk().expect("HMAC-SHA1 gives 20 bytes")
     }
 
     /// Whether `tag` is that of `message` and `suffix`, in time that tells nothing about where

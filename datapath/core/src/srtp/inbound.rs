@@ -70,9 +70,7 @@ impl Inbound {
             return Err(OpenError::Malformed);
         }
         let bytes = packet.len().checked_sub(self.rtp.tag_bytes());
-        let bytes = bytes
-            .filter(|bytes| *bytes >= header_bytes)
-            .ok_or(OpenError::Malformed)?;
+        let bytes = bytes.filter(|bytes| *bytes >= header_bytes).ok_or(OpenError::Malformed)?;
         let sequence_number = be_u16(packet, 2).ok_or(OpenError::Malformed)?;
         let ssrc = be_u32(packet, RTP_SSRC_OFFSET).ok_or(OpenError::Malformed)?;
 
@@ -85,9 +83,7 @@ impl Inbound {
                 return Err(OpenError::TooOld);
             }
         }
-        self.rtp
-            .open_rtp(packet, header_bytes, ssrc, index)
-            .map_err(|_| OpenError::Unauthentic)?;
+        self.rtp.open_rtp(packet, header_bytes, ssrc, index).map_err(|_| OpenError::Unauthentic)?;
         remember(&mut self.rtp_sources, ssrc, index)?;
         Ok(Opened { bytes, index })
     }
@@ -97,17 +93,12 @@ impl Inbound {
     /// # Errors
     /// [`OpenError`]; the packet's bytes are then unspecified.
     pub fn open_rtcp(&mut self, packet: &mut [u8]) -> Result<usize, OpenError> {
-        let bytes = packet
-            .len()
-            .checked_sub(self.rtcp.tag_bytes() + RTCP_TRAILER_BYTES);
-        let bytes = bytes
-            .filter(|bytes| *bytes >= RTCP_HEADER_BYTES)
-            .ok_or(OpenError::Malformed)?;
+        let bytes = packet.len().checked_sub(self.rtcp.tag_bytes() + RTCP_TRAILER_BYTES);
+        let bytes =
+            bytes.filter(|bytes| *bytes >= RTCP_HEADER_BYTES).ok_or(OpenError::Malformed)?;
         let ssrc = be_u32(packet, 4).ok_or(OpenError::Malformed)?;
         let word = self.rtcp.rtcp_index_offset(packet.len());
-        let word = word
-            .and_then(|offset| be_u32(packet, offset))
-            .ok_or(OpenError::Malformed)?;
+        let word = word.and_then(|offset| be_u32(packet, offset)).ok_or(OpenError::Malformed)?;
         if word & RTCP_ENCRYPTED == 0 {
             return Err(OpenError::Unencrypted);
         }
@@ -117,9 +108,7 @@ impl Inbound {
         if freshness == Freshness::TooOld {
             return Err(OpenError::TooOld);
         }
-        self.rtcp
-            .open_rtcp(packet, ssrc, index)
-            .map_err(|_| OpenError::Unauthentic)?;
+        self.rtcp.open_rtcp(packet, ssrc, index).map_err(|_| OpenError::Unauthentic)?;
         remember(&mut self.rtcp_sources, ssrc, index.into())?;
         Ok(bytes)
     }

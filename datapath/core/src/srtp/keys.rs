@@ -25,11 +25,7 @@ impl MasterKey {
         if key.len() != profile.key_bytes() || salt.len() != profile.salt_bytes() {
             return None;
         }
-        let mut master = Self {
-            profile,
-            key: [0; _],
-            salt: [0; _],
-        };
+        let mut master = Self { profile, key: [0; _], salt: [0; _] };
         master.key[..key.len()].copy_from_slice(key);
         master.salt[..salt.len()].copy_from_slice(salt);
         Some(master)
@@ -61,9 +57,7 @@ impl Drop for MasterKey {
 
 impl fmt::Debug for MasterKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("MasterKey")
-            .field("profile", &self.profile)
-            .finish_non_exhaustive()
+        f.debug_struct("MasterKey").field("profile", &self.profile).finish_non_exhaustive()
     }
 }
 

@@ -13,8 +13,10 @@ use super::{
     Profile, RTCP_HEADER_BYTES, RTP_MIN_HEADER_BYTES, RTP_SSRC_OFFSET, SealError, be_u16, be_u32,
 };
 
-/// 128 packets: how far a packet may fall behind its successors on the way out of us.
-const WINDOW_WORDS: usize = 3;
+/// 1024 packets: how far a packet may fall behind its successors on the way out of us. A packet that a
+/// publisher had to send again is a second late at most, and leaves under the number that was left
+/// for it. Lower refuses it; higher costs memory per SSRC.
+const WINDOW_WORDS: usize = 17;
 /// RFC 3711 section 9.2: at most 2^31 SRTCP packets under one key.
 const MAX_RTCP_INDEX: u32 = (1 << 31) - 1;
 
@@ -58,7 +60,7 @@ impl Outbound {
     /// `index` is the 48-bit extended sequence number of the packet's SSRC; its lower 16 bits are
     /// the header's sequence number. An SSRC starts below 2^15: its receiver takes the first packet
     /// that arrives to be of rollover counter 0 (RFC 3711 section 3.3.1), and that need not be the
-    /// first one sent. From there the index grows, or falls behind by less than 128, and goes on
+    /// first one sent. From there the index grows, or falls behind by less than 1024, and goes on
     /// where it ended when a leg is removed and made again under the same SSRC.
     ///
     /// # Errors

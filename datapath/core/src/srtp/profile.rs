@@ -16,11 +16,8 @@ pub enum Profile {
 
 impl Profile {
     /// Every profile.
-    pub const ALL: [Self; 3] = [
-        Self::AeadAes256Gcm,
-        Self::AeadAes128Gcm,
-        Self::Aes128CmHmacSha1_80,
-    ];
+    pub const ALL: [Self; 3] =
+        [Self::AeadAes256Gcm, Self::AeadAes128Gcm, Self::Aes128CmHmacSha1_80];
 
     /// Bytes by which sealing grows an RTP packet.
     #[must_use]

@@ -26,10 +26,7 @@ impl<const WORDS: usize> Window<WORDS> {
     pub(super) const fn starting_at(first: u64) -> Self {
         let mut used = [0; WORDS];
         used[Self::word(first)] = 1 << (first % 64);
-        Self {
-            highest: first,
-            used,
-        }
+        Self { highest: first, used }
     }
 
     pub(super) const fn highest(&self) -> u64 {
@@ -102,9 +99,7 @@ mod tests {
         } else {
             roc
         };
-        u64::try_from(v << 16 | seq)
-            .ok()
-            .filter(|index| v >= 0 && index >> 48 == 0)
+        u64::try_from(v << 16 | seq).ok().filter(|index| v >= 0 && index >> 48 == 0)
     }
 
     proptest! {

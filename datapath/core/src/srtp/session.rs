@@ -26,21 +26,11 @@ pub(super) struct Unauthentic;
 
 impl Session {
     pub(super) fn rtp(master: &MasterKey) -> Self {
-        Self::new(
-            master,
-            Label::RtpEncryption,
-            Label::RtpAuthentication,
-            Label::RtpSalt,
-        )
+        Self::new(master, Label::RtpEncryption, Label::RtpAuthentication, Label::RtpSalt)
     }
 
     pub(super) fn rtcp(master: &MasterKey) -> Self {
-        Self::new(
-            master,
-            Label::RtcpEncryption,
-            Label::RtcpAuthentication,
-            Label::RtcpSalt,
-        )
+        Self::new(master, Label::RtcpEncryption, Label::RtcpAuthentication, Label::RtcpSalt)
     }
 
     fn new(master: &MasterKey, encryption: Label, authentication: Label, salt: Label) -> Self {

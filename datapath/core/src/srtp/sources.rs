@@ -13,10 +13,7 @@ pub(super) struct Sources<const WORDS: usize> {
 
 impl<const WORDS: usize> Sources<WORDS> {
     pub(super) const fn new() -> Self {
-        Self {
-            ssrcs: Vec::new(),
-            windows: Vec::new(),
-        }
+        Self { ssrcs: Vec::new(), windows: Vec::new() }
     }
 
     pub(super) const fn len(&self) -> usize {

@@ -19,19 +19,12 @@ pub(crate) fn facts(facts: &core::Facts) -> proto::Facts {
         core::FactsKind::Leg(value) => Kind::Leg(leg(value)),
         core::FactsKind::Ended => Kind::Ended(ended(proto::ended::Reason::NotAfter)),
     };
-    proto::Facts {
-        row: facts.row,
-        revision: facts.revision,
-        room: facts.room,
-        kind: Some(kind),
-    }
+    proto::Facts { row: facts.row, revision: facts.revision, room: facts.room, kind: Some(kind) }
 }
 
 /// The last facts of a row.
 pub(crate) fn ended(reason: proto::ended::Reason) -> proto::Ended {
-    proto::Ended {
-        reason: reason.into(),
-    }
+    proto::Ended { reason: reason.into() }
 }
 
 fn transport(facts: &core::TransportFacts) -> proto::TransportFacts {
@@ -49,11 +42,7 @@ fn transport(facts: &core::TransportFacts) -> proto::TransportFacts {
 }
 
 fn path(path: core::PathFacts) -> proto::Path {
-    let family = if path.ipv6 {
-        proto::path::Family::Ipv6
-    } else {
-        proto::path::Family::Ipv4
-    };
+    let family = if path.ipv6 { proto::path::Family::Ipv6 } else { proto::path::Family::Ipv4 };
     proto::Path {
         listener: listener_row(path.listener),
         protocol: proto::path::Protocol::Udp.into(),
@@ -73,10 +62,7 @@ const fn reach(reach: core::Reach) -> proto::transport_facts::Reach {
 
 const fn dtls(
     state: core::DtlsState,
-) -> (
-    proto::transport_facts::Dtls,
-    proto::transport_facts::DtlsFailure,
-) {
+) -> (proto::transport_facts::Dtls, proto::transport_facts::DtlsFailure) {
     use proto::transport_facts::{Dtls, DtlsFailure};
     match state {
         core::DtlsState::New => (Dtls::New, DtlsFailure::None),

@@ -84,10 +84,7 @@ mod tests {
     use super::*;
 
     fn frame(exchange: u64) -> Frame {
-        Frame {
-            exchange,
-            body: Some(Body::CountersRequest(CountersRequest { room: 7 })),
-        }
+        Frame { exchange, body: Some(Body::CountersRequest(CountersRequest { room: 7 })) }
     }
 
     #[test]

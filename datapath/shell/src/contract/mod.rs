@@ -44,11 +44,7 @@ pub(crate) struct Refusal {
 impl Refusal {
     /// A refusal on account of one row.
     pub(crate) fn row(row: u64, reason: Reason, detail: impl Into<Cow<'static, str>>) -> Self {
-        Self {
-            row,
-            reason,
-            detail: detail.into(),
-        }
+        Self { row, reason, detail: detail.into() }
     }
 
     /// A refusal on account of the request itself.

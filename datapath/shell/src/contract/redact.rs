@@ -7,10 +7,7 @@ use super::proto::{Row, row::Kind};
 pub(crate) fn redact(row: &mut Row) {
     match &mut row.kind {
         Some(Kind::Transport(transport)) => {
-            for ice in [&mut transport.ice, &mut transport.ice_previous]
-                .into_iter()
-                .flatten()
-            {
+            for ice in [&mut transport.ice, &mut transport.ice_previous].into_iter().flatten() {
                 ice.password.clear();
             }
         }
@@ -56,15 +53,10 @@ mod tests {
             })),
         };
         redact(&mut row);
-        let Some(Kind::Transport(transport)) = row.kind else {
-            panic!("still a transport")
-        };
+        let Some(Kind::Transport(transport)) = row.kind else { panic!("still a transport") };
         for ice in [transport.ice, transport.ice_previous] {
             let ice = ice.expect("the credentials stay");
-            assert_eq!(
-                (ice.ufrag.as_str(), ice.remote_ufrag.as_str()),
-                ("00ab", "xy")
-            );
+            assert_eq!((ice.ufrag.as_str(), ice.remote_ufrag.as_str()), ("00ab", "xy"));
             assert_eq!(ice.password, "");
         }
         assert_eq!(transport.note, [1, 2, 3]);

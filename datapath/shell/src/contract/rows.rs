@@ -38,24 +38,19 @@ pub(crate) fn parse(row: &proto::Row) -> Result<Put, Refusal> {
         Some(Kind::Memo(value)) => {
             return memo(value).map_err(|(reason, detail)| Refusal::row(row.id, reason, detail));
         }
-        Some(Kind::Listener(_)) => Err((
-            Reason::Unsupported,
-            "listeners come from the command line and cannot be put",
-        )),
+        Some(Kind::Listener(_)) => {
+            Err((Reason::Unsupported, "listeners come from the command line and cannot be put"))
+        }
         Some(
             Kind::DataChannel(_)
             | Kind::Allocation(_)
             | Kind::Permission(_)
             | Kind::Channel(_)
             | Kind::Link(_),
-        ) => Err((
-            Reason::Unsupported,
-            "rows of this kind are not in this datapath's capabilities",
-        )),
-        None => Err((
-            Reason::Unsupported,
-            "the row is of no kind that this datapath knows",
-        )),
+        ) => {
+            Err((Reason::Unsupported, "rows of this kind are not in this datapath's capabilities"))
+        }
+        None => Err((Reason::Unsupported, "the row is of no kind that this datapath knows")),
     };
     match parsed {
         Ok(kind) => Ok(Put::Machine(core::Row { id: row.id, kind })),

@@ -12,26 +12,12 @@ use crate::worker::counters::Snapshot;
 impl Control {
     /// A worker made an edit true, or would not.
     pub(super) fn handle_applied(&mut self, agreed: Result<(), rows::Refusal>) {
-        let Some(Asked {
-            connection,
-            exchange,
-            what,
-        }) = self.asked.take()
-        else {
+        let Some(Asked { connection, exchange, what }) = self.asked.take() else {
             return;
         };
-        let Question::Apply {
-            plan,
-            generation,
-            room,
-        } = what
-        else {
+        let Question::Apply { plan, generation, room } = what else {
             // Workers answer in the order of the commands, so this is no answer; the question stands.
-            self.asked = Some(Asked {
-                connection,
-                exchange,
-                what,
-            });
+            self.asked = Some(Asked { connection, exchange, what });
             return;
         };
         match agreed {
@@ -45,11 +31,7 @@ impl Control {
 
     /// A worker said its numbers; the answer is the sum of all workers'.
     pub(super) fn handle_counted(&mut self, counted: &Snapshot) {
-        let Some(Asked {
-            what: Question::Count { missing, sum },
-            ..
-        }) = &mut self.asked
-        else {
+        let Some(Asked { what: Question::Count { missing, sum }, .. }) = &mut self.asked else {
             return;
         };
         sum.merge(counted);
@@ -78,11 +60,7 @@ impl Control {
         room: u64,
         generation: u64,
     ) {
-        self.answer(
-            id,
-            exchange,
-            Body::Applied(proto::Applied { room, generation }),
-        );
+        self.answer(id, exchange, Body::Applied(proto::Applied { room, generation }));
     }
 
     pub(super) fn refuse(&mut self, id: ConnectionId, exchange: u64, refusal: Refusal) {

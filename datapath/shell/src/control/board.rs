@@ -62,18 +62,12 @@ impl Board {
     /// What is known of rows that stand: the last facts of an ended row are no part of it.
     pub(crate) fn standing(&self) -> Vec<Facts> {
         let standing = |facts: &&Facts| !is_ended(facts);
-        self.newest
-            .values()
-            .map(|(_, facts)| facts)
-            .filter(standing)
-            .cloned()
-            .collect()
+        self.newest.values().map(|(_, facts)| facts).filter(standing).cloned().collect()
     }
 
     /// Forgets all rows that stand; stamps go on.
     pub(crate) fn forget_standing(&mut self) {
-        self.newest
-            .retain(|_, (stamp, _)| self.ended.contains(stamp));
+        self.newest.retain(|_, (stamp, _)| self.ended.contains(stamp));
         self.order.retain(|stamp, _| self.ended.contains(stamp));
     }
 
@@ -85,11 +79,7 @@ impl Board {
     }
 
     fn forget_first_ended(&mut self) {
-        if let Some(row) = self
-            .ended
-            .pop_first()
-            .and_then(|stamp| self.order.remove(&stamp))
-        {
+        if let Some(row) = self.ended.pop_first().and_then(|stamp| self.order.remove(&stamp)) {
             self.newest.remove(&row);
         }
     }
@@ -107,12 +97,7 @@ mod tests {
     use crate::contract::proto::{LegFacts, ended::Reason};
 
     fn leg(row: u64, revision: u64) -> Facts {
-        Facts {
-            row,
-            revision,
-            room: 1,
-            kind: Some(Kind::Leg(LegFacts::default())),
-        }
+        Facts { row, revision, room: 1, kind: Some(Kind::Leg(LegFacts::default())) }
     }
 
     fn told_after(board: &Board, mut stamp: u64) -> Vec<(u64, u64)> {
@@ -148,12 +133,7 @@ mod tests {
         board.put(leg(5, 1));
         board.put(leg(6, 1));
         let kind = Some(Kind::Ended(ended(Reason::NotAfter)));
-        board.put(Facts {
-            row: 5,
-            revision: 2,
-            room: 1,
-            kind,
-        });
+        board.put(Facts { row: 5, revision: 2, room: 1, kind });
         let standing: Vec<u64> = board.standing().iter().map(|facts| facts.row).collect();
         assert_eq!(standing, [6]);
         board.forget_ended(board.stamp() - 1);

@@ -102,10 +102,7 @@ impl Connection {
     }
 
     pub(super) fn send(&mut self, exchange: u64, body: Body) {
-        self.write(&Frame {
-            exchange,
-            body: Some(body),
-        });
+        self.write(&Frame { exchange, body: Some(body) });
     }
 
     /// Sends what may be lost when the other side does not read.

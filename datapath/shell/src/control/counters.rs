@@ -22,17 +22,11 @@ pub(super) struct ControlCounters {
 impl Control {
     /// The sum of all workers and what is counted here.
     pub(super) fn count_all(&self, workers: &Snapshot) -> proto::Counters {
-        let sent = self
-            .connections
-            .values()
-            .map(|connection| connection.frames_sent);
+        let sent = self.connections.values().map(|connection| connection.frames_sent);
         let counted = &self.counters;
         let own = [
             ("control_frames_received", counted.frames_received),
-            (
-                "control_frames_sent",
-                counted.frames_sent + sent.sum::<u64>(),
-            ),
+            ("control_frames_sent", counted.frames_sent + sent.sum::<u64>()),
             ("applies", counted.applies),
             ("requests_refused", counted.refused),
             ("lease_expiries", counted.lease_expiries),
@@ -49,10 +43,5 @@ impl Control {
 }
 
 fn named(values: impl Iterator<Item = (&'static str, u64)>) -> Vec<proto::Counter> {
-    values
-        .map(|(name, value)| proto::Counter {
-            name: name.into(),
-            value,
-        })
-        .collect()
+    values.map(|(name, value)| proto::Counter { name: name.into(), value }).collect()
 }

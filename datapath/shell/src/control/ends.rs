@@ -41,18 +41,10 @@ impl Control {
         self.lease_end = None;
         self.counters.lease_expiries += 1;
         let transports = self.table.end_lease();
-        self.line(
-            Level::Error,
-            "lease_ended",
-            vec![("transports", transports.len().to_string())],
-        );
+        self.line(Level::Error, "lease_ended", vec![("transports", transports.len().to_string())]);
         let workers = 0..self.setup.workers;
-        self.commands
-            .extend(workers.map(|worker| (worker, Command::EndAll)));
-        let revisions: Vec<_> = transports
-            .iter()
-            .map(|row| self.board.revision(row.id))
-            .collect();
+        self.commands.extend(workers.map(|worker| (worker, Command::EndAll)));
+        let revisions: Vec<_> = transports.iter().map(|row| self.board.revision(row.id)).collect();
         self.board.forget_standing();
         for (row, revision) in transports.into_iter().zip(revisions) {
             self.tell_ended(row, revision, proto::ended::Reason::Lease);

@@ -15,11 +15,7 @@ impl Control {
             at_ns: line.at.0,
             level: level(line.level).into(),
             event: line.event.into(),
-            fields: line
-                .fields
-                .iter()
-                .map(|(k, v)| ((*k).into(), v.clone()))
-                .collect(),
+            fields: line.fields.iter().map(|(k, v)| ((*k).into(), v.clone())).collect(),
         });
         if !controller.offer(body) {
             self.counters.log_lines_lost += 1;
@@ -34,11 +30,7 @@ impl Control {
     /// Somebody was turned away at the socket.
     pub(crate) fn count_turned_away(&mut self, why: &'static str) {
         self.counters.connections_refused += 1;
-        self.line(
-            Level::Warning,
-            "connection_refused",
-            vec![("reason", why.into())],
-        );
+        self.line(Level::Warning, "connection_refused", vec![("reason", why.into())]);
     }
 
     /// Events to log.

@@ -79,15 +79,8 @@ struct Asked {
 }
 
 enum Question {
-    Apply {
-        plan: Plan,
-        generation: u64,
-        room: u64,
-    },
-    Count {
-        missing: u32,
-        sum: Snapshot,
-    },
+    Apply { plan: Plan, generation: u64, room: u64 },
+    Count { missing: u32, sum: Snapshot },
 }
 
 impl Control {
@@ -166,12 +159,8 @@ impl Control {
     /// A time that `poll_timeout` named has come.
     pub(crate) fn handle_timeout(&mut self, now: Time) {
         let late = |connection: &Connection| connection.deadline.is_some_and(|end| end <= now);
-        let late: Vec<_> = self
-            .connections
-            .iter()
-            .filter(|(_, c)| late(c))
-            .map(|(id, _)| *id)
-            .collect();
+        let late: Vec<_> =
+            self.connections.iter().filter(|(_, c)| late(c)).map(|(id, _)| *id).collect();
         for id in late {
             self.close(id);
         }
@@ -185,16 +174,9 @@ impl Control {
     /// When `handle_timeout` wants to be called. While a worker has not answered, rows wait: the
     /// answer decides first.
     pub(crate) fn poll_timeout(&self) -> Option<Time> {
-        let rows = [self.lease_end, self.table.next_memo_end()]
-            .into_iter()
-            .flatten();
+        let rows = [self.lease_end, self.table.next_memo_end()].into_iter().flatten();
         let rows = rows.filter(|_| self.asked.is_none());
-        rows.chain(
-            self.connections
-                .values()
-                .filter_map(|connection| connection.deadline),
-        )
-        .min()
+        rows.chain(self.connections.values().filter_map(|connection| connection.deadline)).min()
     }
 
     /// Commands to pass on, each with its worker.
@@ -246,7 +228,6 @@ impl Control {
         };
         let followers = self.connections.iter().filter(|(id, c)| follows(id, c));
         let told = followers.map(|(_, connection)| connection.told).min();
-        self.board
-            .forget_ended(told.unwrap_or_else(|| self.board.stamp()));
+        self.board.forget_ended(told.unwrap_or_else(|| self.board.stamp()));
     }
 }

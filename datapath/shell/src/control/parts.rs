@@ -26,12 +26,7 @@ pub(crate) struct Gathering {
 impl Gathering {
     /// Begins with the first part.
     pub(crate) fn new(exchange: u64, first: Apply) -> Self {
-        Self {
-            exchange,
-            bytes: first.encoded_len(),
-            whole: first,
-            fault: None,
-        }
+        Self { exchange, bytes: first.encoded_len(), whole: first, fault: None }
     }
 
     /// Adds a part of the same request.
@@ -78,20 +73,12 @@ pub(crate) struct Dumping {
 
 impl Dumping {
     pub(crate) fn new(exchange: u64, epoch: u64, rows: Vec<Arc<Row>>, facts: Vec<Facts>) -> Self {
-        Self {
-            exchange,
-            epoch,
-            rows: rows.into_iter(),
-            facts: facts.into_iter(),
-        }
+        Self { exchange, epoch, rows: rows.into_iter(), facts: facts.into_iter() }
     }
 
     /// The next part, and whether it is the last.
     pub(crate) fn next_part(&mut self) -> (Frame, bool) {
-        let mut part = Dump {
-            epoch: self.epoch,
-            ..Dump::default()
-        };
+        let mut part = Dump { epoch: self.epoch, ..Dump::default() };
         let mut bytes = 0;
         while bytes < PART_BYTES {
             if let Some(row) = self.rows.next() {
@@ -106,13 +93,7 @@ impl Dumping {
         }
         part.more = self.rows.len() > 0 || self.facts.len() > 0;
         let last = !part.more;
-        (
-            Frame {
-                exchange: self.exchange,
-                body: Some(Body::Dump(part)),
-            },
-            last,
-        )
+        (Frame { exchange: self.exchange, body: Some(Body::Dump(part)) }, last)
     }
 }
 
@@ -124,30 +105,19 @@ mod tests {
     use crate::table::MAX_ROW_BYTES;
 
     fn memo(id: u64, bytes: usize) -> Row {
-        let memo = Memo {
-            value: vec![0; bytes],
-            ..Memo::default()
-        };
-        Row {
-            id,
-            kind: Some(Kind::Memo(memo)),
-            ..Row::default()
-        }
+        let memo = Memo { value: vec![0; bytes], ..Memo::default() };
+        Row { id, kind: Some(Kind::Memo(memo)), ..Row::default() }
     }
 
     #[test]
     fn a_dump_of_the_largest_rows_fits_into_frames_and_loses_none() {
-        let rows = (1..=9)
-            .map(|id| Arc::new(memo(id, MAX_ROW_BYTES - 64)))
-            .collect();
+        let rows = (1..=9).map(|id| Arc::new(memo(id, MAX_ROW_BYTES - 64))).collect();
         let mut dumping = Dumping::new(4, 2, rows, Vec::new());
         let mut ids = Vec::new();
         loop {
             let (frame, last) = dumping.next_part();
             assert!(frame.encoded_len() <= MAX_FRAME_BYTES);
-            let Some(Body::Dump(part)) = frame.body else {
-                panic!("a part of a Dump")
-            };
+            let Some(Body::Dump(part)) = frame.body else { panic!("a part of a Dump") };
             assert_eq!((part.epoch, part.more), (2, !last));
             ids.extend(part.rows.iter().map(|row| row.id));
             if last {
@@ -166,38 +136,18 @@ mod tests {
 
     #[test]
     fn parts_are_joined_in_their_order() {
-        let part = |id, more| Apply {
-            room: 3,
-            puts: vec![memo(id, 1)],
-            more,
-            ..Apply::default()
-        };
+        let part = |id, more| Apply { room: 3, puts: vec![memo(id, 1)], more, ..Apply::default() };
         let mut gathering = Gathering::new(1, part(1, true));
         gathering.add(1, part(2, true));
         gathering.add(1, part(3, false));
         let whole = gathering.finish().expect("alike parts");
-        assert_eq!(
-            whole.puts.iter().map(|row| row.id).collect::<Vec<_>>(),
-            [1, 2, 3]
-        );
+        assert_eq!(whole.puts.iter().map(|row| row.id).collect::<Vec<_>>(), [1, 2, 3]);
     }
 
     #[test]
     fn a_part_of_another_room_spoils_the_whole() {
-        let mut gathering = Gathering::new(
-            1,
-            Apply {
-                room: 3,
-                ..Apply::default()
-            },
-        );
-        gathering.add(
-            1,
-            Apply {
-                room: 4,
-                ..Apply::default()
-            },
-        );
+        let mut gathering = Gathering::new(1, Apply { room: 3, ..Apply::default() });
+        gathering.add(1, Apply { room: 4, ..Apply::default() });
         let refusal = gathering.finish().err().expect("the rooms differ");
         assert_eq!(refusal.reason, Reason::Malformed);
     }

@@ -82,17 +82,11 @@ impl Control {
         }
         if hello.schema != SCHEMA {
             connection.end(now);
-            return Err(unsupported(
-                "Hello names a schema that this datapath does not speak",
-            ));
+            return Err(unsupported("Hello names a schema that this datapath does not speak"));
         }
         connection.epoch = Some(hello.epoch);
         connection.deadline = None;
-        if hello.epoch <= self.epoch {
-            Err(stale())
-        } else {
-            Ok(())
-        }
+        if hello.epoch <= self.epoch { Err(stale()) } else { Ok(()) }
     }
 
     /// The connection's epoch, unless a newer controller counts or it has not greeted.
@@ -126,9 +120,7 @@ impl Control {
             return Err(stale());
         }
         if part.epoch > epoch {
-            return Err(malformed(
-                "the Apply's epoch is not that of the connection's Hello",
-            ));
+            return Err(malformed("the Apply's epoch is not that of the connection's Hello"));
         }
         self.take_over(now, id, epoch);
         let Some(connection) = self.connections.get_mut(&id) else {
@@ -156,11 +148,7 @@ impl Control {
         self.controller = Some(id);
         self.epoch = epoch;
         self.renew_lease(now);
-        self.line(
-            Level::Info,
-            "controller_counts",
-            vec![("epoch", epoch.to_string())],
-        );
+        self.line(Level::Info, "controller_counts", vec![("epoch", epoch.to_string())]);
     }
 
     fn renew_lease(&mut self, now: Time) {
@@ -182,16 +170,8 @@ impl Control {
             return Ok(());
         };
         self.commands.push((plan.worker, Command::Apply(change)));
-        let what = Question::Apply {
-            plan,
-            generation,
-            room,
-        };
-        self.asked = Some(Asked {
-            connection: id,
-            exchange,
-            what,
-        });
+        let what = Question::Apply { plan, generation, room };
+        self.asked = Some(Asked { connection: id, exchange, what });
         Ok(())
     }
 
@@ -202,22 +182,12 @@ impl Control {
         request: &proto::CountersRequest,
     ) -> Result<(), Refusal> {
         if request.room != 0 {
-            return Err(unsupported(
-                "counters of one room are not built; ask for room 0",
-            ));
+            return Err(unsupported("counters of one room are not built; ask for room 0"));
         }
         let missing = self.setup.workers;
-        self.commands
-            .extend((0..missing).map(|worker| (worker, Command::Count)));
-        let what = Question::Count {
-            missing,
-            sum: Snapshot::default(),
-        };
-        self.asked = Some(Asked {
-            connection: id,
-            exchange,
-            what,
-        });
+        self.commands.extend((0..missing).map(|worker| (worker, Command::Count)));
+        let what = Question::Count { missing, sum: Snapshot::default() };
+        self.asked = Some(Asked { connection: id, exchange, what });
         Ok(())
     }
 
@@ -244,8 +214,5 @@ fn unsupported(detail: &'static str) -> Refusal {
 }
 
 fn stale() -> Refusal {
-    Refusal::request(
-        Reason::StaleEpoch,
-        "a newer controller counts; read Hello and Dump again",
-    )
+    Refusal::request(Reason::StaleEpoch, "a newer controller counts; read Hello and Dump again")
 }

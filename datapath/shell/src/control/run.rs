@@ -44,10 +44,7 @@ impl ControlLoop {
             self.settle(&mut streams);
             let places = self.prepare(&mut wait, &streams);
             let now = clock::now();
-            let timeout = self
-                .control
-                .poll_timeout()
-                .map(|time| time.saturating_since(now));
+            let timeout = self.control.poll_timeout().map(|time| time.saturating_since(now));
             wait.sleep(timeout)?;
             if self.signals.received() {
                 break;
@@ -129,10 +126,7 @@ impl ControlLoop {
         let add = |(id, stream): (&ConnectionId, &UnixStream)| {
             let connection = self.control.connection(*id)?;
             let write = !connection.unsent().is_empty();
-            Some((
-                wait.add(stream.as_raw_fd(), connection.wants_bytes(), write),
-                *id,
-            ))
+            Some((wait.add(stream.as_raw_fd(), connection.wants_bytes(), write), *id))
         };
         streams.open.iter().filter_map(add).collect()
     }
@@ -163,9 +157,7 @@ impl ControlLoop {
             };
             match stream.read(&mut bytes) {
                 Ok(0) => self.close(streams, *id),
-                Ok(count) => self
-                    .control
-                    .handle_bytes(clock::now(), *id, &bytes[..count]),
+                Ok(count) => self.control.handle_bytes(clock::now(), *id, &bytes[..count]),
                 Err(error)
                     if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {}
                 Err(_) => self.close(streams, *id),

@@ -30,18 +30,12 @@ fn clear_stale(path: &Path) -> Result<(), String> {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
         Err(error) => return Err(say(error)),
         Ok(found) if !found.file_type().is_socket() => {
-            return Err(format!(
-                "{} is in the way and is no socket; remove it",
-                path.display()
-            ));
+            return Err(format!("{} is in the way and is no socket; remove it", path.display()));
         }
         Ok(_) => {}
     }
     match UnixStream::connect(path) {
-        Ok(_) => Err(format!(
-            "another datapath answers on {}; stop it first",
-            path.display()
-        )),
+        Ok(_) => Err(format!("another datapath answers on {}; stop it first", path.display())),
         Err(error) if error.kind() == ErrorKind::ConnectionRefused => {
             fs::remove_file(path).map_err(say)
         }

@@ -42,20 +42,14 @@ impl Scene {
             workers: 1,
             lease: LEASE,
         };
-        Self {
-            control: Control::new(setup),
-            now: Time(1_000_000_000),
-            readers: BTreeMap::new(),
-        }
+        Self { control: Control::new(setup), now: Time(1_000_000_000), readers: BTreeMap::new() }
     }
 
     /// Connects and greets with an epoch; returns the datapath's Hello.
     fn greet(&mut self, id: ConnectionId, epoch: u64) -> Hello {
         self.control.open(self.now, id);
         self.readers.insert(id, FrameReader::default());
-        let Some(Body::Hello(hello)) = self.answer(id).body else {
-            panic!("it greets first")
-        };
+        let Some(Body::Hello(hello)) = self.answer(id).body else { panic!("it greets first") };
         self.send(id, 0, hello_of(epoch));
         hello
     }
@@ -69,13 +63,7 @@ impl Scene {
 
     fn send(&mut self, id: ConnectionId, exchange: u64, body: Body) {
         let mut bytes = Vec::new();
-        framing::write(
-            &Frame {
-                exchange,
-                body: Some(body),
-            },
-            &mut bytes,
-        );
+        framing::write(&Frame { exchange, body: Some(body) }, &mut bytes);
         self.control.handle_bytes(self.now, id, &bytes);
     }
 
@@ -97,10 +85,7 @@ impl Scene {
     /// The next frame, if one came.
     fn poll(&mut self, id: ConnectionId) -> Option<Frame> {
         self.read(id);
-        self.readers
-            .get_mut(&id)?
-            .next_frame()
-            .expect("whole frames")
+        self.readers.get_mut(&id)?.next_frame().expect("whole frames")
     }
 
     fn answer(&mut self, id: ConnectionId) -> Frame {
@@ -118,10 +103,7 @@ impl Scene {
     fn apply(&mut self, id: ConnectionId, body: Body, agreed: Result<(), Refusal>) -> Option<Body> {
         self.send(id, 5, body);
         let asked = self.control.take_commands();
-        if asked
-            .iter()
-            .any(|(_, command)| matches!(command, Command::Apply(_)))
-        {
+        if asked.iter().any(|(_, command)| matches!(command, Command::Apply(_))) {
             self.control.handle_event(self.now, Event::Applied(agreed));
         }
         self.answer(id).body
@@ -131,9 +113,7 @@ impl Scene {
         self.send(id, 6, Body::DumpRequest(proto::DumpRequest {}));
         let mut whole = Dump::default();
         loop {
-            let Some(Body::Dump(part)) = self.answer(id).body else {
-                panic!("a part")
-            };
+            let Some(Body::Dump(part)) = self.answer(id).body else { panic!("a part") };
             whole.epoch = part.epoch;
             whole.rows.extend(part.rows);
             whole.facts.extend(part.facts);
@@ -158,36 +138,16 @@ impl Scene {
 }
 
 fn hello_of(epoch: u64) -> Body {
-    Body::Hello(Hello {
-        schema: SCHEMA,
-        epoch,
-        ..Hello::default()
-    })
+    Body::Hello(Hello { schema: SCHEMA, epoch, ..Hello::default() })
 }
 
 fn apply(epoch: u64, room: u64, puts: Vec<Row>, deletes: Vec<u64>) -> Body {
-    Body::Apply(Apply {
-        epoch,
-        generation: 7,
-        room,
-        puts,
-        deletes,
-        more: false,
-    })
+    Body::Apply(Apply { epoch, generation: 7, room, puts, deletes, more: false })
 }
 
 fn memo(id: u64, room: u64) -> Row {
-    let memo = Memo {
-        scope: "used".into(),
-        value: vec![1, 2],
-        ..Memo::default()
-    };
-    Row {
-        id,
-        room,
-        worker: 0,
-        kind: Some(Kind::Memo(memo)),
-    }
+    let memo = Memo { scope: "used".into(), value: vec![1, 2], ..Memo::default() };
+    Row { id, room, worker: 0, kind: Some(Kind::Memo(memo)) }
 }
 
 fn transport(id: u64, room: u64) -> Row {
@@ -196,25 +156,12 @@ fn transport(id: u64, room: u64) -> Row {
         password: "a-password-is-22-chars".replace('-', "x"),
         remote_ufrag: String::new(),
     };
-    let transport = proto::Transport {
-        ice: Some(ice),
-        ..proto::Transport::default()
-    };
-    Row {
-        id,
-        room,
-        worker: 0,
-        kind: Some(Kind::Transport(transport)),
-    }
+    let transport = proto::Transport { ice: Some(ice), ..proto::Transport::default() };
+    Row { id, room, worker: 0, kind: Some(Kind::Transport(transport)) }
 }
 
 fn opus() -> proto::Codec {
-    proto::Codec {
-        name: "opus".into(),
-        payload_type: 111,
-        clock_hz: 48_000,
-        ..Default::default()
-    }
+    proto::Codec { name: "opus".into(), payload_type: 111, clock_hz: 48_000, ..Default::default() }
 }
 
 fn stream(id: u64, room: u64, transport: u64) -> Row {
@@ -225,37 +172,16 @@ fn stream(id: u64, room: u64, transport: u64) -> Row {
         codecs: vec![opus()],
         ..proto::Stream::default()
     };
-    Row {
-        id,
-        room,
-        worker: 0,
-        kind: Some(Kind::Stream(stream)),
-    }
+    Row { id, room, worker: 0, kind: Some(Kind::Stream(stream)) }
 }
 
 fn leg(id: u64, room: u64, stream: u64, transport: u64) -> Row {
     let ssrc = id as u32;
-    let leg = proto::Leg {
-        stream,
-        transport,
-        ssrc,
-        codecs: vec![opus()],
-        ..Default::default()
-    };
-    Row {
-        id,
-        room,
-        worker: 0,
-        kind: Some(Kind::Leg(leg)),
-    }
+    let leg = proto::Leg { stream, transport, ssrc, codecs: vec![opus()], ..Default::default() };
+    Row { id, room, worker: 0, kind: Some(Kind::Leg(leg)) }
 }
 
 /// Two transports, a stream on the first, a leg on the second.
 fn call(room: u64) -> Vec<Row> {
-    vec![
-        transport(10, room),
-        transport(11, room),
-        stream(12, room, 10),
-        leg(13, room, 12, 11),
-    ]
+    vec![transport(10, room), transport(11, room), stream(12, room, 10), leg(13, room, 12, 11)]
 }

@@ -10,10 +10,7 @@ const NTP_TO_UNIX_S: u64 = 2_208_988_800;
 
 /// Now.
 pub(crate) fn now() -> Time {
-    let mut spec = libc::timespec {
-        tv_sec: 0,
-        tv_nsec: 0,
-    };
+    let mut spec = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     // SAFETY: `spec` is a valid timespec for the call to fill. CLOCK_MONOTONIC exists on every Linux.
     unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut spec) };
     Time(spec.tv_sec as u64 * 1_000_000_000 + spec.tv_nsec as u64)

@@ -7,10 +7,7 @@ use super::checked;
 
 /// No core dump, no ptrace by the same user, new sockets only for their owner.
 pub(crate) fn forbid_leaks() -> io::Result<()> {
-    let none = libc::rlimit {
-        rlim_cur: 0,
-        rlim_max: 0,
-    };
+    let none = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
     // SAFETY: `none` is a valid rlimit.
     checked(unsafe { libc::setrlimit(libc::RLIMIT_CORE, &raw const none) })?;
     // SAFETY: PR_SET_DUMPABLE takes one integer; the others are ignored.

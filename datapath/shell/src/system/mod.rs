@@ -16,11 +16,7 @@ use std::io;
 
 /// The result of a call that answers -1 on failure.
 fn checked(result: libc::c_int) -> io::Result<libc::c_int> {
-    if result < 0 {
-        Err(io::Error::last_os_error())
-    } else {
-        Ok(result)
-    }
+    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(result) }
 }
 
 /// The size of a type as system calls want it; all types asked about are far below 4 GiB.

@@ -8,11 +8,7 @@ use super::{checked, size};
 
 /// Does the other end run as the same user as this process?
 pub(crate) fn is_same_user(stream: &UnixStream) -> io::Result<bool> {
-    let mut credentials = libc::ucred {
-        pid: 0,
-        uid: 0,
-        gid: 0,
-    };
+    let mut credentials = libc::ucred { pid: 0, uid: 0, gid: 0 };
     let mut length = size::<libc::ucred>();
     // SAFETY: the value pointer and `length` describe `credentials`, which is plain integers.
     checked(unsafe {

@@ -7,11 +7,7 @@ pub(crate) fn fill(bytes: &mut [u8]) {
     for chunk in bytes.chunks_mut(256) {
         // SAFETY: the pointer and length are those of `chunk`.
         let filled = unsafe { libc::getrandom(chunk.as_mut_ptr().cast(), chunk.len(), 0) };
-        assert_eq!(
-            filled,
-            chunk.len() as isize,
-            "the kernel has no random bytes"
-        );
+        assert_eq!(filled, chunk.len() as isize, "the kernel has no random bytes");
     }
 }
 
@@ -23,10 +19,6 @@ mod tests {
     fn every_byte_is_filled() {
         let mut bytes = [0; 1_000];
         fill(&mut bytes);
-        assert!(
-            bytes
-                .chunks(100)
-                .all(|chunk| chunk.iter().any(|byte| *byte != 0))
-        );
+        assert!(bytes.chunks(100).all(|chunk| chunk.iter().any(|byte| *byte != 0)));
     }
 }

@@ -69,13 +69,7 @@ impl Slab {
         // SAFETY: `headers` are BATCH message headers whose pointers `point_headers` has just set to
         // slots of this slab that nothing else borrows; a null timeout is allowed.
         let count = unsafe {
-            libc::recvmmsg(
-                fd,
-                headers,
-                BATCH as u32,
-                libc::MSG_DONTWAIT,
-                std::ptr::null_mut(),
-            )
+            libc::recvmmsg(fd, headers, BATCH as u32, libc::MSG_DONTWAIT, std::ptr::null_mut())
         };
         match checked(count) {
             Ok(count) => Ok(count as usize),
@@ -86,10 +80,7 @@ impl Slab {
 
     /// The kernel shortens lengths, so headers are set anew for each call.
     fn point_headers(&mut self) {
-        let slots = self
-            .bytes
-            .chunks_exact_mut(SLOT_BYTES)
-            .zip(&mut self.iovecs);
+        let slots = self.bytes.chunks_exact_mut(SLOT_BYTES).zip(&mut self.iovecs);
         let ends = self.names.iter_mut().zip(&mut self.controls);
         for (header, ((slot, iovec), (name, control))) in
             self.headers.iter_mut().zip(slots.zip(ends))
@@ -115,10 +106,7 @@ impl Slab {
         }
         let remote = address(&self.names[place])?;
         let start = place * SLOT_BYTES;
-        Some(Received::Datagram(
-            remote,
-            &mut self.bytes[start..start + header.msg_len as usize],
-        ))
+        Some(Received::Datagram(remote, &mut self.bytes[start..start + header.msg_len as usize]))
     }
 
     /// How many datagrams the socket has discarded since it was opened, if the datagram at `place`
@@ -187,9 +175,7 @@ mod tests {
             }
             let mut slab = Slab::new();
             assert_eq!(slab.receive(socket.as_raw_fd()).expect("received"), 3);
-            let Some(Received::Datagram(from, _)) = slab.datagram(0) else {
-                panic!("a datagram")
-            };
+            let Some(Received::Datagram(from, _)) = slab.datagram(0) else { panic!("a datagram") };
             assert_eq!(from, sender.local_addr().expect("bound"));
             let expected = [&b"one"[..], b"", b"three"].map(|bytes| Some(bytes.to_vec()));
             assert_eq!(received(&mut slab, 3), expected);

@@ -16,12 +16,7 @@ const CONTROL_WORDS: usize = 4;
 /// Bytes of the longest run of whole segments that one call may carry.
 pub(crate) const fn train_bytes(segment_bytes: usize) -> usize {
     let fitting = MAX_TRAIN_BYTES / segment_bytes;
-    segment_bytes
-        * if fitting < MAX_TRAIN {
-            fitting
-        } else {
-            MAX_TRAIN
-        }
+    segment_bytes * if fitting < MAX_TRAIN { fitting } else { MAX_TRAIN }
 }
 
 /// Sends one datagram.
@@ -46,10 +41,8 @@ fn message(
     segment_bytes: Option<u16>,
 ) -> io::Result<()> {
     let name = SockAddr::from(remote);
-    let mut iovec = libc::iovec {
-        iov_base: bytes.as_ptr().cast_mut().cast(),
-        iov_len: bytes.len(),
-    };
+    let mut iovec =
+        libc::iovec { iov_base: bytes.as_ptr().cast_mut().cast(), iov_len: bytes.len() };
     let mut control = [0u64; CONTROL_WORDS];
     // SAFETY: a msghdr is plain integers and pointers; all-zero bytes are valid.
     let mut header: libc::msghdr = unsafe { std::mem::zeroed() };
@@ -68,20 +61,14 @@ fn message(
             (*message).cmsg_level = libc::SOL_UDP;
             (*message).cmsg_type = libc::UDP_SEGMENT;
             (*message).cmsg_len = libc::CMSG_LEN(2) as _;
-            libc::CMSG_DATA(message)
-                .cast::<u16>()
-                .write_unaligned(segment_bytes);
+            libc::CMSG_DATA(message).cast::<u16>().write_unaligned(segment_bytes);
         }
     }
     let flags = libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL;
     // SAFETY: every pointer of `header` is to a value above that lives until the call returns; the
     // kernel only reads through them.
     let sent = unsafe { libc::sendmsg(fd, &raw const header, flags) };
-    if sent < 0 {
-        Err(io::Error::last_os_error())
-    } else {
-        Ok(())
-    }
+    if sent < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }
 
 #[cfg(test)]
@@ -98,13 +85,7 @@ pub(crate) mod tests {
         let value = (&raw const on).cast();
         // SAFETY: the value pointer and length are those of `on`.
         checked(unsafe {
-            libc::setsockopt(
-                fd,
-                libc::SOL_SOCKET,
-                libc::SO_NO_CHECK,
-                value,
-                size::<libc::c_int>(),
-            )
+            libc::setsockopt(fd, libc::SOL_SOCKET, libc::SO_NO_CHECK, value, size::<libc::c_int>())
         })
         .expect("an option of every socket");
     }

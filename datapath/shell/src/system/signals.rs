@@ -20,16 +20,8 @@ impl StopSignals {
             checked(libc::sigemptyset(&raw mut set))?;
             checked(libc::sigaddset(&raw mut set, libc::SIGTERM))?;
             checked(libc::sigaddset(&raw mut set, libc::SIGINT))?;
-            checked(libc::sigprocmask(
-                libc::SIG_BLOCK,
-                &raw const set,
-                std::ptr::null_mut(),
-            ))?;
-            checked(libc::signalfd(
-                -1,
-                &raw const set,
-                libc::SFD_CLOEXEC | libc::SFD_NONBLOCK,
-            ))?
+            checked(libc::sigprocmask(libc::SIG_BLOCK, &raw const set, std::ptr::null_mut()))?;
+            checked(libc::signalfd(-1, &raw const set, libc::SFD_CLOEXEC | libc::SFD_NONBLOCK))?
         };
         // SAFETY: the call gave this descriptor to us alone.
         Ok(Self(File::from(unsafe { OwnedFd::from_raw_fd(fd) })))

@@ -21,11 +21,7 @@ impl Wait {
     /// Adds a descriptor and returns its place.
     pub(crate) fn add(&mut self, fd: RawFd, read: bool, write: bool) -> usize {
         let events = if read { libc::POLLIN } else { 0 } | if write { libc::POLLOUT } else { 0 };
-        self.fds.push(libc::pollfd {
-            fd,
-            events,
-            revents: 0,
-        });
+        self.fds.push(libc::pollfd { fd, events, revents: 0 });
         self.fds.len() - 1
     }
 
@@ -95,9 +91,7 @@ mod tests {
     fn a_sleep_below_a_millisecond_is_not_rounded_up_to_one() {
         let shortest = (0..20).map(|_| {
             let before = now();
-            Wait::default()
-                .sleep(Some(Duration::from_micros(100)))
-                .expect("it returns");
+            Wait::default().sleep(Some(Duration::from_micros(100))).expect("it returns");
             now().saturating_since(before)
         });
         assert!(shortest.min().expect("20 sleeps") < Duration::from_millis(1));

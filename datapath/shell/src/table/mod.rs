@@ -97,10 +97,7 @@ impl Table {
             self.take(row.id);
             self.insert(row);
         }
-        plan.removed
-            .into_iter()
-            .filter(|id| !self.contains(*id))
-            .collect()
+        plan.removed.into_iter().filter(|id| !self.contains(*id)).collect()
     }
 
     /// A row ended by itself: it goes with all that hangs on it. Returns the ids that are gone.
@@ -120,12 +117,7 @@ impl Table {
     /// Removes memos whose time has passed.
     pub(crate) fn end_memos(&mut self, now: Time) -> Vec<EndedRow> {
         let mut ended = Vec::new();
-        while let Some((_, id)) = self
-            .memo_ends
-            .first()
-            .copied()
-            .filter(|(end, _)| *end <= now)
-        {
+        while let Some((_, id)) = self.memo_ends.first().copied().filter(|(end, _)| *end <= now) {
             ended.extend(self.take(id));
         }
         ended
@@ -136,12 +128,7 @@ impl Table {
     pub(crate) fn end_lease(&mut self) -> Vec<EndedRow> {
         let is_transport = |row: &Row| matches!(row.kind, Some(Kind::Transport(_)));
         let transports = self.rows.values().filter(|row| is_transport(row));
-        let ended: Vec<_> = transports
-            .map(|row| EndedRow {
-                id: row.id,
-                room: row.room,
-            })
-            .collect();
+        let ended: Vec<_> = transports.map(|row| EndedRow { id: row.id, room: row.room }).collect();
         for row in &ended {
             self.remove(row.id);
         }
@@ -177,10 +164,7 @@ impl Table {
             self.memo_ends.insert((end, row.id));
         }
         if row.room != 0 {
-            let room = self.rooms.entry(row.room).or_insert(Room {
-                worker: row.worker,
-                rows: 0,
-            });
+            let room = self.rooms.entry(row.room).or_insert(Room { worker: row.worker, rows: 0 });
             room.rows += 1;
         }
         self.rows.insert(row.id, row);

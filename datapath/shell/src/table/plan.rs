@@ -36,33 +36,16 @@ impl Table {
             worker: self.rooms.get(&room).map(|room| room.worker),
             puts: HashMap::new(),
             order: Vec::new(),
-            change: Change {
-                room,
-                puts: Vec::new(),
-                deletes: Vec::new(),
-            },
+            change: Change { room, puts: Vec::new(), deletes: Vec::new() },
         };
         for row in puts {
             draft.put(row)?;
         }
         draft.check_limits()?;
-        draft
-            .change
-            .deletes
-            .extend(removed.iter().filter(|id| self.is_of_machine(**id)));
-        let Draft {
-            worker,
-            change,
-            order,
-            ..
-        } = draft;
+        draft.change.deletes.extend(removed.iter().filter(|id| self.is_of_machine(**id)));
+        let Draft { worker, change, order, .. } = draft;
         let change = (!change.puts.is_empty() || !change.deletes.is_empty()).then_some(change);
-        Ok(Plan {
-            worker: worker.unwrap_or(0),
-            change,
-            removed,
-            puts: order,
-        })
+        Ok(Plan { worker: worker.unwrap_or(0), change, removed, puts: order })
     }
 
     fn plan_deletes(&self, room: u64, deletes: &[u64]) -> Result<Vec<u64>, Refusal> {
@@ -80,21 +63,14 @@ impl Table {
                 let detail = "the row to delete is of another room";
                 return Err(Refusal::row(*id, Reason::UnknownReference, detail));
             }
-            removed.extend(
-                self.with_dependents(*id)
-                    .into_iter()
-                    .filter(|id| seen.insert(*id)),
-            );
+            removed.extend(self.with_dependents(*id).into_iter().filter(|id| seen.insert(*id)));
         }
         Ok(removed)
     }
 
     fn is_of_machine(&self, id: u64) -> bool {
         let kind = self.rows.get(&id).and_then(|row| row.kind.as_ref());
-        matches!(
-            kind,
-            Some(Kind::Transport(_) | Kind::Stream(_) | Kind::Leg(_))
-        )
+        matches!(kind, Some(Kind::Transport(_) | Kind::Stream(_) | Kind::Leg(_)))
     }
 }
 
@@ -117,10 +93,7 @@ impl Draft<'_> {
             return refuse(Reason::Malformed, "a row's id is not 0");
         }
         if row.room != self.room {
-            return refuse(
-                Reason::Malformed,
-                "the row is of another room than the Apply",
-            );
+            return refuse(Reason::Malformed, "the row is of another room than the Apply");
         }
         if row.encoded_len() > MAX_ROW_BYTES {
             return refuse(Reason::Limit, "the row is above 256 KiB");
@@ -205,26 +178,15 @@ impl Draft<'_> {
         if let Some(row) = self.puts.get(&id) {
             return Some(row);
         }
-        self.table
-            .rows
-            .get(&id)
-            .filter(|_| !self.removed.contains(&id))
-            .map(AsRef::as_ref)
+        self.table.rows.get(&id).filter(|_| !self.removed.contains(&id)).map(AsRef::as_ref)
     }
 
     fn check_limits(&self) -> Result<(), Refusal> {
         let leaving: HashSet<_> = self.removed.iter().chain(self.puts.keys()).collect();
-        let old: Vec<_> = leaving
-            .iter()
-            .filter_map(|id| self.table.rows.get(id))
-            .collect();
+        let old: Vec<_> = leaving.iter().filter_map(|id| self.table.rows.get(id)).collect();
         let rows = self.table.rows.len() - old.len() + self.order.len();
         let bytes = self.table.bytes - old.iter().map(|row| row.encoded_len()).sum::<usize>()
-            + self
-                .order
-                .iter()
-                .map(|row| row.encoded_len())
-                .sum::<usize>();
+            + self.order.iter().map(|row| row.encoded_len()).sum::<usize>();
         // An edit that only takes away is never refused.
         if !self.order.is_empty() && (rows > MAX_ROWS || bytes > MAX_TABLE_BYTES) {
             let detail = "the table is full";

@@ -82,10 +82,7 @@ mod tests {
 
     #[test]
     fn numbers_of_workers_are_summed_by_name() {
-        let one = Snapshot {
-            counters: vec![("a", 1), ("b", 2)],
-            ..Snapshot::default()
-        };
+        let one = Snapshot { counters: vec![("a", 1), ("b", 2)], ..Snapshot::default() };
         let mut sum = Snapshot::default();
         sum.merge(&one);
         sum.merge(&one);

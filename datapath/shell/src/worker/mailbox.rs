@@ -62,12 +62,7 @@ pub(crate) struct Mailbox {
 
 impl Mailbox {
     pub(crate) fn new(worker_wake: Wake, control_wake: Arc<Wake>) -> Self {
-        Self {
-            commands: Mutex::default(),
-            upward: Mutex::default(),
-            worker_wake,
-            control_wake,
-        }
+        Self { commands: Mutex::default(), upward: Mutex::default(), worker_wake, control_wake }
     }
 
     /// Control thread: one more command.

@@ -146,10 +146,7 @@ impl Worker {
 
     fn receive(&mut self, now: Time, listener: usize) -> usize {
         // An error of one call is an earlier datagram's (ICMP) or passes; the next call tells.
-        let batch = self
-            .slab
-            .receive(self.sockets[listener].as_raw_fd())
-            .unwrap_or(0);
+        let batch = self.slab.receive(self.sockets[listener].as_raw_fd()).unwrap_or(0);
         if batch == 0 {
             return 0;
         }
@@ -163,8 +160,7 @@ impl Worker {
             match self.slab.datagram(place) {
                 Some(Received::Datagram(remote, bytes)) => {
                     self.counters.bytes_received += bytes.len() as u64;
-                    self.machine
-                        .handle_datagram(now, listener as u16, remote, bytes);
+                    self.machine.handle_datagram(now, listener as u16, remote, bytes);
                 }
                 Some(Received::Oversized) => self.counters.oversized += 1,
                 None => {}
@@ -198,10 +194,7 @@ impl Worker {
     /// out, a datagram comes.
     fn sleep(&mut self, drained: Time) {
         let tick = self.pace.next_drain(drained);
-        let timer = self
-            .machine
-            .poll_timeout()
-            .map(|time| time.max(drained.plus(TIMER_GRAIN)));
+        let timer = self.machine.poll_timeout().map(|time| time.max(drained.plus(TIMER_GRAIN)));
         self.wait.clear();
         let command = self.wait.add(self.mailbox.worker_wake.fd(), true, false);
         if tick.is_none() {

@@ -37,13 +37,8 @@ pub(crate) enum Trains {
 impl Outgoing {
     /// The sockets outlive it: both are the worker's.
     pub(crate) fn new(sockets: &[UdpSocket]) -> Self {
-        let socket = |socket: &UdpSocket| Socket {
-            fd: socket.as_raw_fd(),
-            refusals: 0,
-        };
-        Self {
-            sockets: sockets.iter().map(socket).collect(),
-        }
+        let socket = |socket: &UdpSocket| Socket { fd: socket.as_raw_fd(), refusals: 0 };
+        Self { sockets: sockets.iter().map(socket).collect() }
     }
 
     /// Sends one transmit.
@@ -53,10 +48,7 @@ impl Outgoing {
         counters: &mut SocketCounters,
     ) -> Trains {
         let Some(socket) = self.sockets.get_mut(usize::from(transmit.listener)) else {
-            debug_assert!(
-                false,
-                "the machine names a listener that it was not told of"
-            );
+            debug_assert!(false, "the machine names a listener that it was not told of");
             return Trains::Same;
         };
         let tried = socket.tries_trains();
@@ -66,11 +58,7 @@ impl Outgoing {
                 socket.send_singly(transmit, run, segment_bytes, counters);
             }
         }
-        if tried && !socket.tries_trains() {
-            Trains::GivenUp
-        } else {
-            Trains::Same
-        }
+        if tried && !socket.tries_trains() { Trains::GivenUp } else { Trains::Same }
     }
 }
 
@@ -102,12 +90,7 @@ impl Socket {
             _ => {
                 self.refusals = 0;
                 counters.trains_sent += 1;
-                count(
-                    counters,
-                    run.len().div_ceil(segment_bytes) as u64,
-                    run.len(),
-                    result,
-                );
+                count(counters, run.len().div_ceil(segment_bytes) as u64, run.len(), result);
                 return true;
             }
         }
@@ -159,30 +142,17 @@ mod tests {
             let from = UdpSocket::bind("127.0.0.1:0").expect("loopback");
             let outgoing = Outgoing::new(std::slice::from_ref(&from));
             let to = UdpSocket::bind("127.0.0.1:0").expect("loopback");
-            Self {
-                from,
-                to,
-                outgoing,
-                counters: SocketCounters::default(),
-            }
+            Self { from, to, outgoing, counters: SocketCounters::default() }
         }
 
         /// Sends 1000 bytes in segments of 400; returns what arrived and what became of trains.
         fn send(&mut self) -> ([usize; 3], Trains) {
             let remote = self.to.local_addr().expect("bound");
             let bytes = &[7; 1_000];
-            let transmit = Transmit {
-                listener: 0,
-                remote,
-                segment_bytes: 400,
-                bytes,
-            };
+            let transmit = Transmit { listener: 0, remote, segment_bytes: 400, bytes };
             let trains = self.outgoing.send(&transmit, &mut self.counters);
             let mut slot = [0; 2_048];
-            (
-                [(); 3].map(|()| self.to.recv(&mut slot).expect("a datagram")),
-                trains,
-            )
+            ([(); 3].map(|()| self.to.recv(&mut slot).expect("a datagram")), trains)
         }
     }
 
@@ -205,9 +175,6 @@ mod tests {
         assert_eq!(pair.send(), ([400, 400, 200], Trains::GivenUp));
         assert_eq!(pair.send(), ([400, 400, 200], Trains::Same));
         assert_eq!(pair.counters.trains_refused, u64::from(MAX_REFUSALS));
-        assert_eq!(
-            pair.counters.datagrams_sent,
-            3 * (u64::from(MAX_REFUSALS) + 1)
-        );
+        assert_eq!(pair.counters.datagrams_sent, 3 * (u64::from(MAX_REFUSALS) + 1));
     }
 }

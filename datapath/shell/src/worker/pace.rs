@@ -27,11 +27,7 @@ pub(crate) struct Pace {
 
 impl Pace {
     pub(crate) const fn new(now: Time) -> Self {
-        Self {
-            window_began: now,
-            packets: 0,
-            busy: false,
-        }
+        Self { window_began: now, packets: 0, busy: false }
     }
 
     /// Tells how many packets a drain brought.
@@ -77,10 +73,7 @@ mod tests {
     #[test]
     fn fast_packets_wait_for_the_tick_and_no_longer_than_1_ms() {
         let (pace, now) = pace_after(20_000, 1, Pace::new(Time(0)), Time(0));
-        assert_eq!(
-            pace.next_drain(now),
-            Some(now.plus(Duration::from_millis(1)))
-        );
+        assert_eq!(pace.next_drain(now), Some(now.plus(Duration::from_millis(1))));
     }
 
     #[test]

@@ -53,12 +53,7 @@ impl Datapath {
             .spawn()
             .expect("the binary starts");
         let log = BufReader::new(process.stderr.take().expect("it is piped"));
-        Self {
-            process,
-            log,
-            directory,
-            owner,
-        }
+        Self { process, log, directory, owner }
     }
 
     /// The next line of its log.
@@ -75,10 +70,7 @@ impl Datapath {
     /// SIGTERM.
     pub(crate) fn terminate(&self) {
         let id = self.process.id().to_string();
-        let status = Command::new("kill")
-            .args(["-TERM", &id])
-            .status()
-            .expect("kill exists");
+        let status = Command::new("kill").args(["-TERM", &id]).status().expect("kill exists");
         assert!(status.success());
     }
 
@@ -109,19 +101,9 @@ impl Controller {
     pub(crate) fn greet(datapath: &Datapath, epoch: u64) -> (Self, Hello) {
         let stream = UnixStream::connect(datapath.control_socket()).expect("it answers");
         stream.set_read_timeout(Some(PATIENCE)).expect("a time-out");
-        let mut controller = Self {
-            stream,
-            exchange: 0,
-            lines: Vec::new(),
-        };
-        let Some(Body::Hello(hello)) = controller.receive().body else {
-            panic!("Hello is first")
-        };
-        let ours = Hello {
-            schema: 1,
-            epoch,
-            ..Hello::default()
-        };
+        let mut controller = Self { stream, exchange: 0, lines: Vec::new() };
+        let Some(Body::Hello(hello)) = controller.receive().body else { panic!("Hello is first") };
+        let ours = Hello { schema: 1, epoch, ..Hello::default() };
         controller.send(0, Body::Hello(ours));
         (controller, hello)
     }
@@ -138,9 +120,7 @@ impl Controller {
         let mut rows = Vec::new();
         let mut answer = self.ask(Body::DumpRequest(DumpRequest {}));
         loop {
-            let Body::Dump(part) = answer else {
-                panic!("a part of a Dump")
-            };
+            let Body::Dump(part) = answer else { panic!("a part of a Dump") };
             rows.extend(part.rows);
             if !part.more {
                 return (rows, part.epoch);
@@ -151,9 +131,7 @@ impl Controller {
 
     pub(crate) fn counters(&mut self) -> Counters {
         let answer = self.ask(Body::CountersRequest(CountersRequest { room: 0 }));
-        let Body::Counters(counters) = answer else {
-            panic!("counters")
-        };
+        let Body::Counters(counters) = answer else { panic!("counters") };
         counters
     }
 
@@ -165,10 +143,7 @@ impl Controller {
             if wished(&counters) {
                 return counters;
             }
-            assert!(
-                Instant::now() < deadline,
-                "the counters never became as wished"
-            );
+            assert!(Instant::now() < deadline, "the counters never became as wished");
         }
     }
 
@@ -200,11 +175,7 @@ impl Controller {
     }
 
     fn send(&mut self, exchange: u64, body: Body) {
-        let frame = Frame {
-            exchange,
-            body: Some(body),
-        }
-        .encode_to_vec();
+        let frame = Frame { exchange, body: Some(body) }.encode_to_vec();
         let mut bytes = (frame.len() as u32).to_be_bytes().to_vec();
         bytes.extend(frame);
         self.stream.write_all(&bytes).expect("it reads");

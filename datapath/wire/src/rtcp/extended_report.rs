@@ -52,10 +52,7 @@ impl DelaySinceReference {
 
 impl<'a> ExtendedReport<'a> {
     pub(super) fn parse(body: &'a [u8]) -> Option<Self> {
-        let report = Self {
-            ssrc: u32_at(body, 0)?,
-            body,
-        };
+        let report = Self { ssrc: u32_at(body, 0)?, body };
         let mut blocks = report.blocks();
         blocks.by_ref().for_each(drop);
         blocks.rest.is_empty().then_some(report)
@@ -64,9 +61,7 @@ impl<'a> ExtendedReport<'a> {
     /// The blocks in it.
     #[must_use]
     pub fn blocks(&self) -> ExtendedBlocks<'a> {
-        ExtendedBlocks {
-            rest: self.body.get(4..).unwrap_or_default(),
-        }
+        ExtendedBlocks { rest: self.body.get(4..).unwrap_or_default() }
     }
 
     /// Appends a report with one answer to a reference time, as a sender gives it to a receiver.

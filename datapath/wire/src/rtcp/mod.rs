@@ -128,11 +128,7 @@ pub struct Other<'a> {
 impl<'a> Rtcp<'a> {
     /// Gives the body to the parser of its type.
     fn from_parts(parts: Other<'a>) -> Result<Self, Error> {
-        let Other {
-            packet_type,
-            count,
-            body,
-        } = parts;
+        let Other { packet_type, count, body } = parts;
         let view = match (packet_type, count) {
             (packet_type::SENDER_REPORT, _) => {
                 SenderReport::parse(count, body).map(Self::SenderReport)
@@ -204,23 +200,12 @@ impl<'a> Packets<'a> {
         }
         let packet_type = u8_at(self.rest, 1).ok_or(Error::Truncated)?;
         let words = usize::from(u16_at(self.rest, 2).ok_or(Error::Truncated)?);
-        let packet = self
-            .rest
-            .split_at_checked(4 * (words + 1))
-            .ok_or(Error::Truncated)?;
+        let packet = self.rest.split_at_checked(4 * (words + 1)).ok_or(Error::Truncated)?;
         let (packet, rest) = packet;
         self.rest = rest;
         let body = packet.get(HEADER_BYTES..).unwrap_or_default();
-        let body = if first & 0x20 == 0 {
-            body
-        } else {
-            strip_padding(body)?
-        };
-        Ok(Other {
-            packet_type,
-            count: first & 0x1F,
-            body,
-        })
+        let body = if first & 0x20 == 0 { body } else { strip_padding(body)? };
+        Ok(Other { packet_type, count: first & 0x1F, body })
     }
 }
 
@@ -260,9 +245,7 @@ fn write_packet(out: &mut Vec<u8>, count: u8, packet_type: u8, body: impl FnOnce
     let words = u16::try_from((out.len() - start) / 4 - 1);
     debug_assert!(words.is_ok(), "an RTCP packet of {written} bytes");
     let field = out.iter_mut().skip(start + 2);
-    field
-        .zip(words.unwrap_or(u16::MAX).to_be_bytes())
-        .for_each(|(to, from)| *to = from);
+    field.zip(words.unwrap_or(u16::MAX).to_be_bytes()).for_each(|(to, from)| *to = from);
 }
 
 /// Appends the two SSRCs that begin every feedback message, RFC 4585 section 6.1.

@@ -14,21 +14,13 @@ pub struct PictureLoss {
 
 impl PictureLoss {
     pub(super) fn parse(body: &[u8]) -> Option<Self> {
-        Some(Self {
-            sender_ssrc: u32_at(body, 0)?,
-            media_ssrc: u32_at(body, 4)?,
-        })
+        Some(Self { sender_ssrc: u32_at(body, 0)?, media_ssrc: u32_at(body, 4)? })
     }
 
     /// Appends the packet to `out`.
     pub fn write(&self, out: &mut Vec<u8>) {
-        write_packet(
-            out,
-            format::PICTURE_LOSS,
-            packet_type::PAYLOAD_FEEDBACK,
-            |out| {
-                write_ssrcs(out, self.sender_ssrc, self.media_ssrc);
-            },
-        );
+        write_packet(out, format::PICTURE_LOSS, packet_type::PAYLOAD_FEEDBACK, |out| {
+            write_ssrcs(out, self.sender_ssrc, self.media_ssrc);
+        });
     }
 }

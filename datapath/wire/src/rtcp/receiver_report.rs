@@ -15,22 +15,14 @@ pub struct ReceiverReport<'a> {
 impl<'a> ReceiverReport<'a> {
     pub(super) fn parse(count: u8, body: &'a [u8]) -> Option<Self> {
         let blocks = ReportBlocks::parse(count, body.get(4..)?)?;
-        Some(Self {
-            ssrc: u32_at(body, 0)?,
-            blocks,
-        })
+        Some(Self { ssrc: u32_at(body, 0)?, blocks })
     }
 
     /// Appends the packet to `out`.
     pub fn write(&self, out: &mut Vec<u8>) {
-        write_packet(
-            out,
-            self.blocks.count(),
-            packet_type::RECEIVER_REPORT,
-            |out| {
-                out.extend_from_slice(&self.ssrc.to_be_bytes());
-                self.blocks.write(out);
-            },
-        );
+        write_packet(out, self.blocks.count(), packet_type::RECEIVER_REPORT, |out| {
+            out.extend_from_slice(&self.ssrc.to_be_bytes());
+            self.blocks.write(out);
+        });
     }
 }

@@ -39,42 +39,28 @@ impl<'a> Remb<'a> {
         } else {
             Self::BPS_MAX
         };
-        Some(Self {
-            sender_ssrc: u32_at(body, 0)?,
-            bps,
-            ssrcs,
-        })
+        Some(Self { sender_ssrc: u32_at(body, 0)?, bps, ssrcs })
     }
 
     /// Appends a packet with this estimate for these sources, at most 255 of them. The estimate is
     /// rounded down to 18 significant bits.
     pub fn write_estimate(out: &mut Vec<u8>, sender_ssrc: u32, bps: u64, ssrcs: &[u32]) {
         let ssrcs = ssrcs.get(..SSRCS_MAX).unwrap_or(ssrcs);
-        write_packet(
-            out,
-            format::APPLICATION,
-            packet_type::PAYLOAD_FEEDBACK,
-            |out| {
-                write_head(out, sender_ssrc, bps, ssrcs.len() as u8);
-                for ssrc in ssrcs {
-                    out.extend_from_slice(&ssrc.to_be_bytes());
-                }
-            },
-        );
+        write_packet(out, format::APPLICATION, packet_type::PAYLOAD_FEEDBACK, |out| {
+            write_head(out, sender_ssrc, bps, ssrcs.len() as u8);
+            for ssrc in ssrcs {
+                out.extend_from_slice(&ssrc.to_be_bytes());
+            }
+        });
     }
 
     /// Appends the packet to `out`.
     pub fn write(&self, out: &mut Vec<u8>) {
-        write_packet(
-            out,
-            format::APPLICATION,
-            packet_type::PAYLOAD_FEEDBACK,
-            |out| {
-                // The count came out of eight bits.
-                write_head(out, self.sender_ssrc, self.bps, self.ssrcs.len() as u8);
-                out.extend_from_slice(self.ssrcs.as_bytes());
-            },
-        );
+        write_packet(out, format::APPLICATION, packet_type::PAYLOAD_FEEDBACK, |out| {
+            // The count came out of eight bits.
+            write_head(out, self.sender_ssrc, self.bps, self.ssrcs.len() as u8);
+            out.extend_from_slice(self.ssrcs.as_bytes());
+        });
     }
 }
 

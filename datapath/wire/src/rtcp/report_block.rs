@@ -30,24 +30,7 @@ impl ReportBlock {
     #[must_use]
     pub const fn from_bytes(bytes: [u8; BLOCK_BYTES]) -> Self {
         let [s0, s1, s2, s3, fraction_lost, c0, c1, c2, rest @ ..] = bytes;
-        let [
-            h0,
-            h1,
-            h2,
-            h3,
-            j0,
-            j1,
-            j2,
-            j3,
-            l0,
-            l1,
-            l2,
-            l3,
-            d0,
-            d1,
-            d2,
-            d3,
-        ] = rest;
+        let [h0, h1, h2, h3, j0, j1, j2, j3, l0, l1, l2, l3, d0, d1, d2, d3] = rest;
         Self {
             ssrc: u32::from_be_bytes([s0, s1, s2, s3]),
             fraction_lost,
@@ -63,10 +46,7 @@ impl ReportBlock {
     #[must_use]
     pub fn to_bytes(&self) -> [u8; BLOCK_BYTES] {
         let [s0, s1, s2, s3] = self.ssrc.to_be_bytes();
-        let [_, c0, c1, c2] = self
-            .cumulative_lost
-            .clamp(-0x80_0000, 0x7F_FFFF)
-            .to_be_bytes();
+        let [_, c0, c1, c2] = self.cumulative_lost.clamp(-0x80_0000, 0x7F_FFFF).to_be_bytes();
         let [h0, h1, h2, h3] = self.highest_sequence.to_be_bytes();
         let [j0, j1, j2, j3] = self.jitter.to_be_bytes();
         let [l0, l1, l2, l3] = self.last_sender_report.to_be_bytes();

@@ -38,12 +38,7 @@ impl<'a> Sdes<'a> {
     /// The items of all chunks.
     #[must_use]
     pub const fn items(&self) -> Items<'a> {
-        Items {
-            chunks_left: self.count,
-            body: self.body,
-            ssrc: None,
-            at: 0,
-        }
+        Items { chunks_left: self.count, body: self.body, ssrc: None, at: 0 }
     }
 
     /// The CNAME of a source, if it is UTF-8.
@@ -68,9 +63,7 @@ impl<'a> Sdes<'a> {
 
     /// Appends the packet to `out`.
     pub fn write(&self, out: &mut Vec<u8>) {
-        write_packet(out, self.count, packet_type::SDES, |out| {
-            out.extend_from_slice(self.body)
-        });
+        write_packet(out, self.count, packet_type::SDES, |out| out.extend_from_slice(self.body));
     }
 }
 

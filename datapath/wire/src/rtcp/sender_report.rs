@@ -41,18 +41,13 @@ impl<'a> SenderReport<'a> {
 
     /// Appends the packet to `out`.
     pub fn write(&self, out: &mut Vec<u8>) {
-        write_packet(
-            out,
-            self.blocks.count(),
-            packet_type::SENDER_REPORT,
-            |out| {
-                out.extend_from_slice(&self.ssrc.to_be_bytes());
-                out.extend_from_slice(&self.ntp.to_be_bytes());
-                out.extend_from_slice(&self.rtp_timestamp.to_be_bytes());
-                out.extend_from_slice(&self.packets.to_be_bytes());
-                out.extend_from_slice(&self.octets.to_be_bytes());
-                self.blocks.write(out);
-            },
-        );
+        write_packet(out, self.blocks.count(), packet_type::SENDER_REPORT, |out| {
+            out.extend_from_slice(&self.ssrc.to_be_bytes());
+            out.extend_from_slice(&self.ntp.to_be_bytes());
+            out.extend_from_slice(&self.rtp_timestamp.to_be_bytes());
+            out.extend_from_slice(&self.packets.to_be_bytes());
+            out.extend_from_slice(&self.octets.to_be_bytes());
+            self.blocks.write(out);
+        });
     }
 }

@@ -37,10 +37,7 @@ pub(super) fn encode_xored(address: SocketAddr, transaction_id: TransactionId) -
             (FAMILY_IPV6, 20)
         }
     };
-    bytes
-        .iter_mut()
-        .zip([0, family, p0, p1])
-        .for_each(|(to, from)| *to = from);
+    bytes.iter_mut().zip([0, family, p0, p1]).for_each(|(to, from)| *to = from);
     Encoded { bytes, used }
 }
 
@@ -62,25 +59,15 @@ pub(super) fn decode_xored(value: &[u8], transaction_id: TransactionId) -> Optio
 }
 
 fn fill<const N: usize>(bytes: &mut [u8; 20], octets: [u8; N]) {
-    bytes
-        .iter_mut()
-        .skip(4)
-        .zip(octets)
-        .for_each(|(to, from)| *to = from);
+    bytes.iter_mut().skip(4).zip(octets).for_each(|(to, from)| *to = from);
 }
 
 /// The magic cookie, then the transaction id: IPv4 uses the first four bytes of it.
 fn mask(transaction_id: TransactionId) -> impl Iterator<Item = u8> {
-    MAGIC_COOKIE
-        .to_be_bytes()
-        .into_iter()
-        .chain(transaction_id.0)
+    MAGIC_COOKIE.to_be_bytes().into_iter().chain(transaction_id.0)
 }
 
 fn xor<const N: usize>(mut octets: [u8; N], mask: impl Iterator<Item = u8>) -> [u8; N] {
-    octets
-        .iter_mut()
-        .zip(mask)
-        .for_each(|(octet, mask)| *octet ^= mask);
+    octets.iter_mut().zip(mask).for_each(|(octet, mask)| *octet ^= mask);
     octets
 }

@@ -61,10 +61,7 @@ pub struct Attributes<'a> {
 impl<'a> Attributes<'a> {
     /// Over the attributes of `message`, a header and what follows.
     pub(super) const fn new(message: &'a [u8]) -> Self {
-        Self {
-            message,
-            at: HEADER_BYTES,
-        }
+        Self { message, at: HEADER_BYTES }
     }
 
     /// Where the next attribute would begin.
@@ -84,11 +81,7 @@ impl<'a> Iterator for Attributes<'a> {
         let padded_end = value_at + padded_to_4(value_bytes);
         let value = self.message.get(value_at..padded_end)?.get(..value_bytes)?;
         self.at = padded_end;
-        Some(Attribute {
-            kind,
-            value,
-            offset,
-        })
+        Some(Attribute { kind, value, offset })
     }
 }
 

@@ -39,9 +39,7 @@ struct Found<'a> {
 impl std::fmt::Debug for Message<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{:?} {:?} ", self.method, self.class)?;
-        f.debug_list()
-            .entries(self.attributes().map(|attribute| attribute.kind))
-            .finish()
+        f.debug_list().entries(self.attributes().map(|attribute| attribute.kind)).finish()
     }
 }
 
@@ -66,13 +64,7 @@ impl<'a> Message<'a> {
         }
         let (class, method) = class_and_method(message_type);
         let found = Found::in_message(bytes)?;
-        Ok(Self {
-            bytes,
-            class,
-            method,
-            transaction_id,
-            found,
-        })
+        Ok(Self { bytes, class, method, transaction_id, found })
     }
 
     /// Request, indication, success or error.
@@ -188,9 +180,7 @@ impl<'a> Message<'a> {
     /// The value of the first attribute of a type.
     #[must_use]
     pub fn value(&self, kind: u16) -> Option<&'a [u8]> {
-        self.attributes()
-            .find(|attribute| attribute.kind == kind)
-            .map(|found| found.value)
+        self.attributes().find(|attribute| attribute.kind == kind).map(|found| found.value)
     }
 
     /// The attributes that count: up to and including MESSAGE-INTEGRITY, all without one. What
@@ -205,10 +195,7 @@ impl<'a> Message<'a> {
     /// answered with 420 (RFC 8489 section 6.3.1), other messages are discarded.
     pub fn unknown_required(&self) -> impl Iterator<Item = u16> + use<'a> {
         let method = self.method;
-        let required = self
-            .attributes()
-            .map(|attribute| attribute.kind)
-            .filter(|it| *it < 0x8000);
+        let required = self.attributes().map(|attribute| attribute.kind).filter(|it| *it < 0x8000);
         required.filter(move |kind| !understood(method, *kind))
     }
 }
@@ -230,11 +217,7 @@ impl<'a> Found<'a> {
     }
 
     fn take(&mut self, attribute: Attribute<'a>) -> Result<(), Error> {
-        let Attribute {
-            kind,
-            value,
-            offset,
-        } = attribute;
+        let Attribute { kind, value, offset } = attribute;
         let wrong = Error::AttributeValue(kind);
         if kind == kind::FINGERPRINT {
             self.fingerprint_at = Some(offset);
@@ -264,9 +247,7 @@ fn first<T>(slot: &mut Option<T>, value: T) {
 }
 
 fn username(value: &[u8]) -> Option<&str> {
-    std::str::from_utf8(value)
-        .ok()
-        .filter(|text| text.len() <= USERNAME_BYTES_MAX)
+    std::str::from_utf8(value).ok().filter(|text| text.len() <= USERNAME_BYTES_MAX)
 }
 
 fn number(value: &[u8]) -> Option<u32> {

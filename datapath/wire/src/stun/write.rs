@@ -49,12 +49,7 @@ impl<'a> Builder<'a> {
         out.extend_from_slice(&[0, 0]);
         out.extend_from_slice(&MAGIC_COOKIE.to_be_bytes());
         out.extend_from_slice(&transaction_id.0);
-        Self {
-            out,
-            transaction_id,
-            start,
-            too_long: false,
-        }
+        Self { out, transaction_id, start, too_long: false }
     }
 
     /// An attribute of any type, padded with zeros.
@@ -74,20 +69,14 @@ impl<'a> Builder<'a> {
 
     /// ERROR-CODE. Codes outside 300 to 699 are written as 500, a long reason is cut.
     pub fn error_code(mut self, code: u16, reason: &str) -> Self {
-        let code = if (300..700).contains(&code) {
-            code
-        } else {
-            500
-        };
+        let code = if (300..700).contains(&code) { code } else { 500 };
         let cut = reason.floor_char_boundary(REASON_BYTES_MAX);
         let reason = reason.as_bytes().get(..cut).unwrap_or_default();
         self.head(kind::ERROR_CODE, 4 + reason.len());
         // Both below 256: the code is below 700.
-        self.out
-            .extend_from_slice(&[0, 0, (code / 100) as u8, (code % 100) as u8]);
+        self.out.extend_from_slice(&[0, 0, (code / 100) as u8, (code % 100) as u8]);
         self.out.extend_from_slice(reason);
-        self.out
-            .resize(self.out.len() + padded_to_4(reason.len()) - reason.len(), 0);
+        self.out.resize(self.out.len() + padded_to_4(reason.len()) - reason.len(), 0);
         self
     }
 
@@ -100,8 +89,7 @@ impl<'a> Builder<'a> {
         }
         let value_bytes = self.out.len() - head_at - HEAD_BYTES;
         self.set_length_at(head_at + 2, value_bytes);
-        self.out
-            .resize(self.out.len() + padded_to_4(value_bytes) - value_bytes, 0);
+        self.out.resize(self.out.len() + padded_to_4(value_bytes) - value_bytes, 0);
         self
     }
 
@@ -157,9 +145,7 @@ impl<'a> Builder<'a> {
             return;
         };
         let field = self.out.iter_mut().skip(at);
-        field
-            .zip(length.to_be_bytes())
-            .for_each(|(to, from)| *to = from);
+        field.zip(length.to_be_bytes()).for_each(|(to, from)| *to = from);
     }
 }
 

@@ -78,26 +78,10 @@ impl Conversation {
         engine.set_active(true);
         engine.handle_timeout(instant).expect("a client may start");
         let certificate = CLIENT.certificate.clone();
-        let client = Client {
-            engine,
-            certificate,
-            learned: Learned::default(),
-            due: None,
-        };
+        let client = Client { engine, certificate, learned: Learned::default(), due: None };
         let dtls = Dtls::new(IDENTITY.clone(), clock);
-        let server = Server {
-            dtls,
-            buffer: Vec::new(),
-            learned: Learned::default(),
-            due: None,
-        };
-        Self {
-            client,
-            server,
-            now,
-            clock,
-            sent: 0,
-        }
+        let server = Server { dtls, buffer: Vec::new(), learned: Learned::default(), due: None };
+        Self { client, server, now, clock, sent: 0 }
     }
 
     /// Signalling has told the client's fingerprint.
@@ -110,9 +94,7 @@ impl Conversation {
     pub(super) fn announce(&mut self) {
         let digest =
             aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &self.client.certificate);
-        self.server
-            .dtls
-            .set_fingerprints([("sha-256", digest.as_ref())]);
+        self.server.dtls.set_fingerprints([("sha-256", digest.as_ref())]);
     }
 
     /// A conversation in which both sides have keys.
@@ -164,21 +146,11 @@ impl Conversation {
 
     /// Goes to the next timer of either side.
     pub(super) fn pass_time(&mut self, end: Time) {
-        let client_due = self
-            .client
-            .due
-            .and_then(|due| self.clock.due(due, self.now));
-        let due = [client_due, self.server.due]
-            .into_iter()
-            .flatten()
-            .min()
-            .unwrap_or(end);
+        let client_due = self.client.due.and_then(|due| self.clock.due(due, self.now));
+        let due = [client_due, self.server.due].into_iter().flatten().min().unwrap_or(end);
         self.now = due.max(self.now.plus(Duration::from_millis(1)));
         self.server.dtls.handle_timeout(self.now);
-        let result = self
-            .client
-            .engine
-            .handle_timeout(self.clock.instant(self.now));
+        let result = self.client.engine.handle_timeout(self.clock.instant(self.now));
         self.client.settle(result);
     }
 }
@@ -248,10 +220,7 @@ impl Server {
                     self.learned.closed = true;
                 }
                 Output::Failed(failure) => {
-                    assert!(
-                        self.learned.failure.replace(failure).is_none(),
-                        "the end comes once"
-                    );
+                    assert!(self.learned.failure.replace(failure).is_none(), "the end comes once");
                 }
                 Output::Timeout(due) => {
                     self.due = due;

@@ -62,11 +62,7 @@ fn our_lost_flight_is_sent_again_after_100_ms() {
         let before = conversation.now;
         let hello = conversation.client.poll();
         for packet in hello {
-            conversation
-                .server
-                .dtls
-                .handle(conversation.now, &packet)
-                .expect("let in");
+            conversation.server.dtls.handle(conversation.now, &packet).expect("let in");
         }
         assert!(!conversation.server.poll().is_empty());
         conversation.client.poll();

@@ -10,20 +10,15 @@ use super::conversation::{Conversation, VERSIONS};
 fn record() -> impl Strategy<Value = Vec<u8>> {
     let content_type = select(&[20u8, 21, 22, 23, 24, 25, 26, 0x2c, 0x2f, 0x3f][..]);
     let version = select(&[[0xfe, 0xfd], [0xfe, 0xff], [0xfe, 0xfc], [3, 3]][..]);
-    (
-        content_type,
-        version,
-        0u8..4,
-        any::<[u8; 6]>(),
-        vec(any::<u8>(), 0..300),
-    )
-        .prop_map(|(content_type, version, epoch, number, body)| {
+    (content_type, version, 0u8..4, any::<[u8; 6]>(), vec(any::<u8>(), 0..300)).prop_map(
+        |(content_type, version, epoch, number, body)| {
             let mut bytes = vec![content_type, version[0], version[1], 0, epoch];
             bytes.extend(number);
             bytes.extend((body.len() as u16).to_be_bytes());
             bytes.extend(body);
             bytes
-        })
+        },
+    )
 }
 
 fn junk() -> impl Strategy<Value = Vec<u8>> {

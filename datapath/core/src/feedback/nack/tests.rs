@@ -88,21 +88,10 @@ fn what_came_back_is_not_asked_for_again_and_measures_the_round_trip() {
     let mut generator = generator();
     receive(&mut generator, &[10, 13], 0);
     assert_eq!(asked(&mut generator, 0), [11, 12]);
-    assert_eq!(
-        generator.recovered(11, ms(35)),
-        Some(Duration::from_millis(35))
-    );
-    assert_eq!(
-        generator.recovered(11, ms(36)),
-        None,
-        "an answer that comes twice"
-    );
+    assert_eq!(generator.recovered(11, ms(35)), Some(Duration::from_millis(35)));
+    assert_eq!(generator.recovered(11, ms(36)), None, "an answer that comes twice");
     assert_eq!(asked(&mut generator, 40), [12]);
-    assert_eq!(
-        generator.recovered(12, ms(75)),
-        None,
-        "answer to which of two requests?"
-    );
+    assert_eq!(generator.recovered(12, ms(75)), None, "answer to which of two requests?");
     assert_eq!(generator.poll_timeout(), None);
 }
 
@@ -145,11 +134,7 @@ fn a_jump_beyond_repair_asks_for_nothing_and_says_so() {
     assert_eq!(generator.received(beyond, ms(1)), Repair::GivenUp);
     assert_eq!(asked(&mut generator, 1), []);
     receive(&mut generator, &[beyond + 1, beyond + 3], 2);
-    assert_eq!(
-        asked(&mut generator, 12),
-        [(beyond + 2) as u16],
-        "later gaps are asked for again"
-    );
+    assert_eq!(asked(&mut generator, 12), [(beyond + 2) as u16], "later gaps are asked for again");
 }
 
 /// What happens to a packet on its way.

@@ -14,11 +14,7 @@ const fn ms(value: u64) -> Time {
 fn received(sequences: impl IntoIterator<Item = u64>) -> Reception {
     let mut reception = Reception::new(HZ);
     for sequence in sequences {
-        reception.received(
-            sequence,
-            sequence as u32 * 3000,
-            Time(sequence * 1_000_000_000 / 30),
-        );
+        reception.received(sequence, sequence as u32 * 3000, Time(sequence * 1_000_000_000 / 30));
     }
     reception
 }
@@ -37,19 +33,9 @@ fn a_stream_without_loss_and_jitter_is_reported_so() {
     let mut reception = received(70_000..70_100);
     let block = block(&mut reception, ms(0));
     assert_eq!((block.fraction_lost, block.cumulative_lost), (0, 0));
-    assert_eq!(
-        block.highest_sequence,
-        70_099 - 65_536,
-        "cycles are counted from the first packet"
-    );
+    assert_eq!(block.highest_sequence, 70_099 - 65_536, "cycles are counted from the first packet");
     assert!(block.jitter <= 1, "rounding only");
-    assert_eq!(
-        (
-            block.last_sender_report,
-            block.delay_since_last_sender_report
-        ),
-        (0, 0)
-    );
+    assert_eq!((block.last_sender_report, block.delay_since_last_sender_report), (0, 0));
 }
 
 #[test]
@@ -100,10 +86,7 @@ fn jitter_follows_appendix_a_8() {
     reception.received(1, 0, ms(0));
     reception.received(2, 3000, Time(33_333_334 + 10_000_000));
     assert_eq!(block(&mut reception, ms(0)).jitter, 900 / 16);
-    assert_eq!(
-        reception.jitter(),
-        Duration::from_nanos(56 * 1_000_000_000 / 90_000)
-    );
+    assert_eq!(reception.jitter(), Duration::from_nanos(56 * 1_000_000_000 / 90_000));
 }
 
 #[test]
@@ -142,10 +125,7 @@ fn block_answers_the_last_sender_report() {
     reception.sender_report(Ntp(0x1234_5678_9abc_def0), ms(1000));
     let block = block(&mut reception, ms(1250));
     assert_eq!(
-        (
-            block.last_sender_report,
-            block.delay_since_last_sender_report
-        ),
+        (block.last_sender_report, block.delay_since_last_sender_report),
         (0x5678_9abc, 0x4000)
     );
 }

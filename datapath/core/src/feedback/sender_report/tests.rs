@@ -56,18 +56,10 @@ struct Sfu {
     video: StreamClock,
 }
 
-const AUDIO_LEG: LegTotals = LegTotals {
-    ssrc: 1,
-    timestamp_offset: 12_345,
-    packets: 10,
-    octets: 1000,
-};
-const VIDEO_LEG: LegTotals = LegTotals {
-    ssrc: 2,
-    timestamp_offset: 0x8000_0001,
-    packets: 20,
-    octets: 9000,
-};
+const AUDIO_LEG: LegTotals =
+    LegTotals { ssrc: 1, timestamp_offset: 12_345, packets: 10, octets: 1000 };
+const VIDEO_LEG: LegTotals =
+    LegTotals { ssrc: 2, timestamp_offset: 0x8000_0001, packets: 20, octets: 9000 };
 
 impl Sfu {
     fn new() -> Self {
@@ -79,26 +71,20 @@ impl Sfu {
     }
 
     fn audio_report(&mut self, publisher: &Publisher, sent: u64, delay: u64) {
-        self.publisher
-            .sender_report(publisher.ntp_at(sent), Time(sent + delay));
-        self.audio
-            .sender_report(publisher.ntp_at(sent), publisher.audio_at(sent));
+        self.publisher.sender_report(publisher.ntp_at(sent), Time(sent + delay));
+        self.audio.sender_report(publisher.ntp_at(sent), publisher.audio_at(sent));
     }
 
     fn video_report(&mut self, publisher: &Publisher, sent: u64, delay: u64) {
-        self.publisher
-            .sender_report(publisher.ntp_at(sent), Time(sent + delay));
-        self.video
-            .sender_report(publisher.ntp_at(sent), publisher.video_at(sent));
+        self.publisher.sender_report(publisher.ntp_at(sent), Time(sent + delay));
+        self.video.sender_report(publisher.ntp_at(sent), publisher.video_at(sent));
     }
 
     fn leg_reports(&self, now: u64) -> Option<(SenderReport<'static>, SenderReport<'static>)> {
         let clock = NtpClock::default();
         Some((
-            self.audio
-                .report(&self.publisher, &clock, &AUDIO_LEG, Time(now))?,
-            self.video
-                .report(&self.publisher, &clock, &VIDEO_LEG, Time(now))?,
+            self.audio.report(&self.publisher, &clock, &AUDIO_LEG, Time(now))?,
+            self.video.report(&self.publisher, &clock, &VIDEO_LEG, Time(now))?,
         ))
     }
 }
@@ -117,18 +103,10 @@ fn picture_after_sound(
     audio_at: u64,
     video_at: u64,
 ) -> i64 {
-    let (audio, _) = sfu
-        .leg_reports(audio_at)
-        .expect("both streams were reported");
-    let (_, video) = sfu
-        .leg_reports(video_at)
-        .expect("both streams were reported");
-    let sound = publisher
-        .audio_at(moment)
-        .wrapping_add(AUDIO_LEG.timestamp_offset);
-    let picture = publisher
-        .video_at(moment)
-        .wrapping_add(VIDEO_LEG.timestamp_offset);
+    let (audio, _) = sfu.leg_reports(audio_at).expect("both streams were reported");
+    let (_, video) = sfu.leg_reports(video_at).expect("both streams were reported");
+    let sound = publisher.audio_at(moment).wrapping_add(AUDIO_LEG.timestamp_offset);
+    let picture = publisher.video_at(moment).wrapping_add(VIDEO_LEG.timestamp_offset);
     captured(&video, picture, VIDEO_HZ) - captured(&audio, sound, AUDIO_HZ)
 }
 
@@ -141,16 +119,8 @@ fn before_the_publisher_reported_a_stream_nothing_is_said_of_its_legs() {
     let mut sfu = Sfu::new();
     sfu.audio_report(&publisher, SECOND, 0);
     let clock = NtpClock::default();
-    assert!(
-        sfu.audio
-            .report(&sfu.publisher, &clock, &AUDIO_LEG, Time(SECOND))
-            .is_some()
-    );
-    assert!(
-        sfu.video
-            .report(&sfu.publisher, &clock, &VIDEO_LEG, Time(SECOND))
-            .is_none()
-    );
+    assert!(sfu.audio.report(&sfu.publisher, &clock, &AUDIO_LEG, Time(SECOND)).is_some());
+    assert!(sfu.video.report(&sfu.publisher, &clock, &VIDEO_LEG, Time(SECOND)).is_none());
 }
 
 #[test]
@@ -175,9 +145,7 @@ fn report_of_a_leg_ties_our_now_to_its_timestamp_of_now() {
     assert_eq!(report.ntp, 3 << 32);
     assert_eq!(
         report.rtp_timestamp,
-        publisher
-            .video_at(3 * SECOND)
-            .wrapping_add(VIDEO_LEG.timestamp_offset)
+        publisher.video_at(3 * SECOND).wrapping_add(VIDEO_LEG.timestamp_offset)
     );
     assert_eq!((report.ssrc, report.packets, report.octets), (2, 20, 9000));
 }
@@ -192,10 +160,7 @@ fn least_delayed_report_wins_slowly() {
     for second in 2..300 {
         sfu.audio_report(&publisher, second * SECOND, 20 * MS + second % 7 * 30 * MS);
     }
-    assert_eq!(
-        sfu.publisher.to_ours(publisher.ntp_at(0)),
-        Some(20 * MS as i64)
-    );
+    assert_eq!(sfu.publisher.to_ours(publisher.ntp_at(0)), Some(20 * MS as i64));
 }
 
 #[test]

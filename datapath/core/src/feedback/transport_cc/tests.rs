@@ -39,13 +39,8 @@ fn feedback(recorder: &mut TransportCcRecorder, now: Time) -> Vec<Feedback> {
         }
         assert!(out.len() <= 1200);
         let mut packets = packets(&out);
-        let Some(Ok(Rtcp::TransportCc(packet))) = packets.next() else {
-            panic!("no feedback")
-        };
-        assert_eq!(
-            (packet.sender_ssrc, packet.media_ssrc, packets.next()),
-            (1, 2, None)
-        );
+        let Some(Ok(Rtcp::TransportCc(packet))) = packets.next() else { panic!("no feedback") };
+        assert_eq!((packet.sender_ssrc, packet.media_ssrc, packets.next()), (1, 2, None));
         read.push(Feedback {
             base: packet.base_sequence,
             count: packet.feedback_count,
@@ -81,11 +76,7 @@ fn a_few_packets_are_reported_after_100_ms() {
     assert_eq!(recorder.poll_timeout(), Some(ms(1105)));
     let feedback = next_feedback(&mut recorder);
     assert_eq!(
-        (
-            feedback.base,
-            feedback.numbers(true),
-            feedback.numbers(false)
-        ),
+        (feedback.base, feedback.numbers(true), feedback.numbers(false)),
         (5, vec![5, 6, 8], vec![7])
     );
     assert_eq!(feedback.statuses[1].1, Some(1006 * 4));
@@ -151,10 +142,7 @@ fn a_packet_late_after_its_loss_was_reported_is_reported_with_what_follows_it() 
     recorder.record(2, ms(110));
     recorder.record(4, ms(120));
     let feedback = next_feedback(&mut recorder);
-    assert_eq!(
-        feedback.statuses,
-        [(2, Some(440)), (3, Some(4)), (4, Some(480))]
-    );
+    assert_eq!(feedback.statuses, [(2, Some(440)), (3, Some(4)), (4, Some(480))]);
 }
 
 #[test]

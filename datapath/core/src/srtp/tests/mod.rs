@@ -10,15 +10,9 @@ use super::{Keys, Profile};
 
 /// Bytes from hexadecimal digits; blanks do not count.
 fn hex(digits: &str) -> Vec<u8> {
-    let digits: Vec<u8> = digits
-        .bytes()
-        .filter(|byte| !byte.is_ascii_whitespace())
-        .collect();
+    let digits: Vec<u8> = digits.bytes().filter(|byte| !byte.is_ascii_whitespace()).collect();
     let value = |digit: u8| (digit as char).to_digit(16).expect("a hexadecimal digit") as u8;
-    digits
-        .chunks_exact(2)
-        .map(|pair| value(pair[0]) << 4 | value(pair[1]))
-        .collect()
+    digits.chunks_exact(2).map(|pair| value(pair[0]) << 4 | value(pair[1])).collect()
 }
 
 /// Keys of a transport, the same for the same profile.

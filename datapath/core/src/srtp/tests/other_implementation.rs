@@ -35,15 +35,9 @@ fn opens_and_makes(profile: Profile, before_wrap: &str, after_wrap: &str, contro
         let (plain, protected) = (rtp(sequence_number), hex(protected));
         let mut packet = plain.clone();
         packet.resize(plain.len() + profile.tag_bytes(), 0);
-        assert_eq!(
-            outbound.seal_rtp(&mut packet, RTP_HEADER_BYTES, index),
-            Ok(())
-        );
+        assert_eq!(outbound.seal_rtp(&mut packet, RTP_HEADER_BYTES, index), Ok(()));
         assert_eq!(packet, protected);
-        let opened = Opened {
-            bytes: plain.len(),
-            index,
-        };
+        let opened = Opened { bytes: plain.len(), index };
         assert_eq!(inbound.open_rtp(&mut packet, RTP_HEADER_BYTES), Ok(opened));
         assert_eq!(packet[..plain.len()], plain);
     }

@@ -42,17 +42,12 @@ fn rfc_3711_b_3_session_keys_follow_from_a_128_bit_master_key() {
     .expect("lengths of the profile");
     let encryption = hex("C61E7A93744F39EE10734AFE3FF7A087");
     let salt = hex("30CBBC08863D8C85D49DB34A9AE1");
-    let authentication = hex(
-        "CEBE321F6FF7716B6FD4AB49AF256A156D38BAA48F0A0ACF3C34E2359E6CDBCE
+    let authentication = hex("CEBE321F6FF7716B6FD4AB49AF256A156D38BAA48F0A0ACF3C34E2359E6CDBCE
         E049646C43D9327AD175578EF72270986371C10C9A369AC2F94A8C5FBCDDDC256D6E919A48B610EF
-        17C2041E474035766B68642C59BBFC2F34DB60DBDFB2",
-    );
+        17C2041E474035766B68642C59BBFC2F34DB60DBDFB2");
     assert_eq!(derived(&master, Label::RtpEncryption, 16), encryption);
     assert_eq!(derived(&master, Label::RtpSalt, 14), salt);
-    assert_eq!(
-        derived(&master, Label::RtpAuthentication, authentication.len()),
-        authentication
-    );
+    assert_eq!(derived(&master, Label::RtpAuthentication, authentication.len()), authentication);
 }
 
 /// The 256-bit function that RFC 7714 section 11 names. That profile's salts are 96 bits and the
@@ -67,19 +62,13 @@ fn rfc_6188_7_4_key_stream_of_a_256_bit_master_key() {
         iv[7] ^= label;
         let mut out = vec![0; bytes];
         super::super::kdf::counter_mode(&key)
-            .less_safe_encrypt(
-                &mut out,
-                aws_lc_rs::cipher::EncryptionContext::Iv128(iv.into()),
-            )
+            .less_safe_encrypt(&mut out, aws_lc_rs::cipher::EncryptionContext::Iv128(iv.into()))
             .expect("any length");
         out
     };
     let encryption = hex("5ba1064e30ec51613cad926c5a28ef731ec7fb397f70a960653caf06554cd8c4");
     assert_eq!(derived(0, 32), encryption);
-    assert_eq!(
-        derived(1, 20),
-        hex("fd9c32d39ed5fbb5a9dc96b30818454d1313dc05")
-    );
+    assert_eq!(derived(1, 20), hex("fd9c32d39ed5fbb5a9dc96b30818454d1313dc05"));
     assert_eq!(derived(2, 14), hex("fa31791685ca444a9e07c6c64e93"));
 }
 
@@ -118,10 +107,7 @@ fn rfc_7714_16(key_bytes: usize, protected: &str) {
     packet.resize(plain.len() + session.tag_bytes(), 0);
     session.seal_rtp(&mut packet, 12, RTP_SSRC, RTP_INDEX);
     assert_eq!(packet, protected);
-    assert_eq!(
-        session.open_rtp(&mut packet, 12, RTP_SSRC, RTP_INDEX),
-        Ok(())
-    );
+    assert_eq!(session.open_rtp(&mut packet, 12, RTP_SSRC, RTP_INDEX), Ok(()));
     assert_eq!(packet[..plain.len()], plain);
 }
 
@@ -154,10 +140,7 @@ fn rfc_7714_17(key_bytes: usize, protected: &str) {
     packet.resize(plain.len() + session.tag_bytes() + RTCP_TRAILER_BYTES, 0);
     session.seal_rtcp(&mut packet, RTCP_SSRC, RTCP_INDEX);
     assert_eq!(packet, protected);
-    assert_eq!(
-        session.open_rtcp(&mut packet, RTCP_SSRC, RTCP_INDEX),
-        Ok(())
-    );
+    assert_eq!(session.open_rtcp(&mut packet, RTCP_SSRC, RTCP_INDEX), Ok(()));
     assert_eq!(packet[..plain.len()], plain);
 }
 

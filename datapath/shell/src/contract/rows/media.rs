@@ -47,10 +47,7 @@ pub(super) fn leg(row: &proto::Leg) -> Result<core::LegRow, Fault> {
         return Err((Reason::Malformed, "a leg has an SSRC"));
     }
     if row.ssrc == row.rtx_ssrc {
-        return Err((
-            Reason::Malformed,
-            "a leg's retransmissions have an SSRC of their own",
-        ));
+        return Err((Reason::Malformed, "a leg's retransmissions have an SSRC of their own"));
     }
     if row.red() == proto::leg::Red::Unwrap {
         return Err((Reason::Unsupported, "RED is not unwrapped by this datapath"));

@@ -17,10 +17,7 @@ const PASSWORD_BYTES: RangeInclusive<usize> = 22..=256;
 
 pub(super) fn transport(worker: u32, row: &proto::Transport) -> Result<core::TransportRow, Fault> {
     note(&row.note)?;
-    let ice = row
-        .ice
-        .as_ref()
-        .ok_or((Reason::Malformed, "a transport has ICE credentials"))?;
+    let ice = row.ice.as_ref().ok_or((Reason::Malformed, "a transport has ICE credentials"))?;
     if row.remote_fingerprints.len() > MAX_FINGERPRINTS {
         return Err((Reason::Limit, "too many fingerprints"));
     }
@@ -47,22 +44,13 @@ fn credentials(worker: u32, ice: &proto::IceCredentials) -> Result<core::IceCred
         return Err((Reason::Malformed, "the ufrag is not 4 to 256 ice-chars"));
     }
     if !PASSWORD_BYTES.contains(&ice.password.len()) || !ice_chars(&ice.password) {
-        return Err((
-            Reason::Malformed,
-            "the ICE password is not 22 to 256 ice-chars",
-        ));
+        return Err((Reason::Malformed, "the ICE password is not 22 to 256 ice-chars"));
     }
     if ice.remote_ufrag.len() > *UFRAG_BYTES.end() || !ice_chars(&ice.remote_ufrag) {
-        return Err((
-            Reason::Malformed,
-            "the remote ufrag is not at most 256 ice-chars",
-        ));
+        return Err((Reason::Malformed, "the remote ufrag is not at most 256 ice-chars"));
     }
     if ice.ufrag.get(..2) != Some(format!("{worker:02x}").as_str()) {
-        return Err((
-            Reason::Malformed,
-            "the ufrag does not begin with the row's worker",
-        ));
+        return Err((Reason::Malformed, "the ufrag does not begin with the row's worker"));
     }
     Ok(core::IceCredentials {
         ufrag: ice.ufrag.as_str().into(),
@@ -73,8 +61,7 @@ fn credentials(worker: u32, ice: &proto::IceCredentials) -> Result<core::IceCred
 
 /// RFC 8839 section 5.4.
 fn ice_chars(text: &str) -> bool {
-    text.bytes()
-        .all(|byte| byte.is_ascii_alphanumeric() || byte == b'+' || byte == b'/')
+    text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'+' || byte == b'/')
 }
 
 fn fingerprint(fingerprint: &proto::Fingerprint) -> Result<core::Fingerprint, Fault> {
@@ -90,10 +77,7 @@ fn fingerprint(fingerprint: &proto::Fingerprint) -> Result<core::Fingerprint, Fa
         }
     };
     if fingerprint.value.len() != bytes {
-        return Err((
-            Reason::Malformed,
-            "the fingerprint's length is not its algorithm's",
-        ));
+        return Err((Reason::Malformed, "the fingerprint's length is not its algorithm's"));
     }
     Ok(core::Fingerprint {
         algorithm: fingerprint.algorithm.as_str().into(),
@@ -117,10 +101,7 @@ fn extensions(ext: &proto::HeaderExtensions) -> Result<core::HeaderExtensions, F
     let mut used = [false; 256];
     for id in identifiers(&parsed).into_iter().filter(|id| *id != 0) {
         if std::mem::replace(&mut used[usize::from(id)], true) {
-            return Err((
-                Reason::Malformed,
-                "two header extensions have one identifier",
-            ));
+            return Err((Reason::Malformed, "two header extensions have one identifier"));
         }
     }
     Ok(parsed)
@@ -144,10 +125,7 @@ const fn identifiers(ext: &core::HeaderExtensions) -> [u8; 9] {
 fn extension(id: u32) -> Result<u8, Fault> {
     match u8::try_from(id) {
         Ok(id) if id != 15 => Ok(id),
-        Ok(_) | Err(_) => Err((
-            Reason::Malformed,
-            "a header extension's identifier is impossible",
-        )),
+        Ok(_) | Err(_) => Err((Reason::Malformed, "a header extension's identifier is impossible")),
     }
 }
 

@@ -23,10 +23,7 @@ fn a_controller_counts_from_its_first_apply_and_not_before() {
     scene.greet(2, 2);
     assert_eq!(scene.dump(2).epoch, 1);
     let body = apply(1, 0, vec![memo(20, 0)], vec![]);
-    assert!(matches!(
-        scene.apply(1, body, Ok(())),
-        Some(Body::Applied(_))
-    ));
+    assert!(matches!(scene.apply(1, body, Ok(())), Some(Body::Applied(_))));
     scene.send(2, 1, apply(2, 0, vec![], vec![]));
     assert!(matches!(scene.answer(2).body, Some(Body::Applied(_))));
     assert_eq!(scene.dump(2).epoch, 2);
@@ -101,15 +98,7 @@ fn another_schema_is_refused_and_ended() {
     scene.control.open(scene.now, 1);
     scene.readers.insert(1, FrameReader::default());
     scene.answer(1);
-    scene.send(
-        1,
-        0,
-        Body::Hello(Hello {
-            schema: 9,
-            epoch: 1,
-            ..Hello::default()
-        }),
-    );
+    scene.send(1, 0, Body::Hello(Hello { schema: 9, epoch: 1, ..Hello::default() }));
     assert_eq!(scene.refusal(1), (0, Reason::Unsupported));
     assert!(scene.control.connection(1).is_some_and(Connection::is_over));
 }
@@ -131,12 +120,7 @@ fn a_frame_above_1_mib_ends_the_connection_and_is_logged() {
     scene.control.take_lines();
     scene.control.handle_bytes(scene.now, 1, &[0, 0x10, 0, 1]);
     assert!(scene.control.connection(1).is_some_and(Connection::is_over));
-    let events: Vec<_> = scene
-        .control
-        .take_lines()
-        .iter()
-        .map(|(_, event, _)| *event)
-        .collect();
+    let events: Vec<_> = scene.control.take_lines().iter().map(|(_, event, _)| *event).collect();
     assert_eq!(events, ["connection_closed"]);
 }
 

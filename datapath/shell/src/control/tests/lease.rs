@@ -25,10 +25,7 @@ fn every_frame_of_the_controller_renews_the_lease() {
     let mut scene = Scene::new();
     scene.control_with(1, 1);
     scene.apply(1, apply(1, 3, call(3), vec![]), Ok(()));
-    for body in [
-        apply(1, 0, vec![], vec![]),
-        Body::DumpRequest(proto::DumpRequest {}),
-    ] {
+    for body in [apply(1, 0, vec![], vec![]), Body::DumpRequest(proto::DumpRequest {})] {
         scene.pass(LEASE - Duration::from_secs(1));
         scene.send(1, 3, body);
         scene.answer(1);
@@ -56,14 +53,8 @@ fn a_silent_controller_is_told_which_transports_the_lease_took() {
     scene.control_with(1, 1);
     scene.apply(1, apply(1, 3, call(3), vec![]), Ok(()));
     scene.pass(LEASE);
-    let Some(Body::Upcall(upcall)) = scene.answer(1).body else {
-        panic!("facts")
-    };
-    let ended: Vec<_> = upcall
-        .facts
-        .iter()
-        .map(|facts| (facts.row, facts.kind.clone()))
-        .collect();
+    let Some(Body::Upcall(upcall)) = scene.answer(1).body else { panic!("facts") };
+    let ended: Vec<_> = upcall.facts.iter().map(|facts| (facts.row, facts.kind.clone())).collect();
     let lease = Some(proto::facts::Kind::Ended(ended_by_lease()));
     assert!(ended == [(10, lease.clone()), (11, lease)]);
     // It is still the controller, and its next rows stand under a new lease.
@@ -72,9 +63,7 @@ fn a_silent_controller_is_told_which_transports_the_lease_took() {
 }
 
 fn ended_by_lease() -> proto::Ended {
-    proto::Ended {
-        reason: proto::ended::Reason::Lease.into(),
-    }
+    proto::Ended { reason: proto::ended::Reason::Lease.into() }
 }
 
 #[test]
@@ -84,9 +73,7 @@ fn the_lease_waits_for_a_worker_that_has_not_answered() {
     scene.send(1, 5, apply(1, 3, call(3), vec![]));
     scene.pass(LEASE * 2);
     assert_eq!(scene.control.counters.lease_expiries, 0);
-    scene
-        .control
-        .handle_event(scene.now, Event::Applied(Ok(())));
+    scene.control.handle_event(scene.now, Event::Applied(Ok(())));
     scene.pass(Duration::ZERO);
     assert_eq!(scene.control.counters.lease_expiries, 1);
 }
@@ -96,17 +83,13 @@ fn a_memo_ends_at_its_time_and_the_controller_is_told_once() {
     let mut scene = Scene::new();
     scene.control_with(1, 1);
     let mut row = memo(20, 0);
-    let Some(Kind::Memo(memo)) = &mut row.kind else {
-        panic!("a memo")
-    };
+    let Some(Kind::Memo(memo)) = &mut row.kind else { panic!("a memo") };
     memo.not_after_ns = scene.now.plus(Duration::from_secs(2)).0;
     scene.apply(1, apply(1, 0, vec![row], vec![]), Ok(()));
     scene.pass(Duration::from_secs(1));
     assert_eq!(scene.row_ids(1), [1, 20]);
     scene.pass(Duration::from_secs(1));
-    let Some(Body::Upcall(upcall)) = scene.answer(1).body else {
-        panic!("facts")
-    };
+    let Some(Body::Upcall(upcall)) = scene.answer(1).body else { panic!("facts") };
     assert_eq!(upcall.facts.len(), 1);
     assert_eq!(upcall.facts[0].row, 20);
     let dump = scene.dump(1);

@@ -157,11 +157,7 @@ pub(super) struct Packer {
 
 impl Packer {
     pub(super) const fn new() -> Self {
-        Self {
-            waiting: [Symbol::NotReceived; ONE_BIT_SYMBOLS],
-            len: 0,
-            chunks: 0,
-        }
+        Self { waiting: [Symbol::NotReceived; ONE_BIT_SYMBOLS], len: 0, chunks: 0 }
     }
 
     /// Adds `count` packets of one symbol; full chunks are appended to `out`.
@@ -250,11 +246,6 @@ fn two_bit(symbols: &[Symbol]) -> u16 {
 
 /// The first `count` symbols of `width` bits each, the first one highest; missing ones are zero.
 fn vector(symbols: &[Symbol], count: usize, width: usize) -> u16 {
-    let padded = symbols
-        .iter()
-        .map(|symbol| symbol.bits())
-        .chain(std::iter::repeat(0));
-    padded
-        .take(count)
-        .fold(0, |chunk, bits| chunk << width | bits)
+    let padded = symbols.iter().map(|symbol| symbol.bits()).chain(std::iter::repeat(0));
+    padded.take(count).fold(0, |chunk, bits| chunk << width | bits)
 }

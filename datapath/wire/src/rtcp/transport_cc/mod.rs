@@ -72,43 +72,30 @@ impl<'a> TransportCc<'a> {
     /// The status of every number from the base on, in order.
     pub fn statuses(&self) -> impl Iterator<Item = Status> + Clone + use<'a> {
         let mut ticks = i64::from(self.reference_time) * REFERENCE_TICKS as i64;
-        let mut deltas = self
-            .chunks_and_deltas
-            .get(self.chunk_bytes()..)
-            .unwrap_or_default();
+        let mut deltas = self.chunks_and_deltas.get(self.chunk_bytes()..).unwrap_or_default();
         let base = self.base_sequence;
-        (0..self.status_count)
-            .zip(self.symbols())
-            .map_while(move |(ahead, symbol)| {
-                let sequence = base.wrapping_add(ahead);
-                let (delta, delta_bytes) = symbol.delta(deltas)?;
-                deltas = deltas.get(delta_bytes..)?;
-                let arrival_ticks = delta.map(|delta| {
-                    ticks += i64::from(delta);
-                    ticks
-                });
-                Some(Status {
-                    sequence,
-                    arrival_ticks,
-                })
-            })
+        (0..self.status_count).zip(self.symbols()).map_while(move |(ahead, symbol)| {
+            let sequence = base.wrapping_add(ahead);
+            let (delta, delta_bytes) = symbol.delta(deltas)?;
+            deltas = deltas.get(delta_bytes..)?;
+            let arrival_ticks = delta.map(|delta| {
+                ticks += i64::from(delta);
+                ticks
+            });
+            Some(Status { sequence, arrival_ticks })
+        })
     }
 
     /// Appends the packet to `out`.
     pub fn write(&self, out: &mut Vec<u8>) {
-        write_packet(
-            out,
-            format::TRANSPORT_CC,
-            packet_type::TRANSPORT_FEEDBACK,
-            |out| {
-                write_ssrcs(out, self.sender_ssrc, self.media_ssrc);
-                out.extend_from_slice(&self.base_sequence.to_be_bytes());
-                out.extend_from_slice(&self.status_count.to_be_bytes());
-                let [_, r0, r1, r2] = self.reference_time.to_be_bytes();
-                out.extend_from_slice(&[r0, r1, r2, self.feedback_count]);
-                out.extend_from_slice(self.chunks_and_deltas);
-            },
-        );
+        write_packet(out, format::TRANSPORT_CC, packet_type::TRANSPORT_FEEDBACK, |out| {
+            write_ssrcs(out, self.sender_ssrc, self.media_ssrc);
+            out.extend_from_slice(&self.base_sequence.to_be_bytes());
+            out.extend_from_slice(&self.status_count.to_be_bytes());
+            let [_, r0, r1, r2] = self.reference_time.to_be_bytes();
+            out.extend_from_slice(&[r0, r1, r2, self.feedback_count]);
+            out.extend_from_slice(self.chunks_and_deltas);
+        });
     }
 
     /// The symbols of all chunks, those that go beyond the status count included.

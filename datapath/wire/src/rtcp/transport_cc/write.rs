@@ -64,25 +64,18 @@ impl FeedbackHeader {
         let reference = first.ticks / REFERENCE_TICKS;
         let walk = || Walk::new(base, reference * REFERENCE_TICKS);
         let mut taken = 0;
-        write_packet(
-            out,
-            format::TRANSPORT_CC,
-            packet_type::TRANSPORT_FEEDBACK,
-            |out| {
-                write_ssrcs(out, self.sender_ssrc, self.media_ssrc);
-                out.extend_from_slice(&(base as u16).to_be_bytes());
-                let count_at = out.len();
-                let [.., r0, r1, r2] = reference.to_be_bytes();
-                out.extend_from_slice(&[0, 0, r0, r1, r2, self.feedback_count]);
-                let (reported, statuses) = write_chunks(arrivals, walk(), out);
-                let field = out.iter_mut().skip(count_at);
-                field
-                    .zip(statuses.to_be_bytes())
-                    .for_each(|(to, from)| *to = from);
-                write_deltas(arrivals.get(..reported).unwrap_or_default(), walk(), out);
-                taken = reported;
-            },
-        );
+        write_packet(out, format::TRANSPORT_CC, packet_type::TRANSPORT_FEEDBACK, |out| {
+            write_ssrcs(out, self.sender_ssrc, self.media_ssrc);
+            out.extend_from_slice(&(base as u16).to_be_bytes());
+            let count_at = out.len();
+            let [.., r0, r1, r2] = reference.to_be_bytes();
+            out.extend_from_slice(&[0, 0, r0, r1, r2, self.feedback_count]);
+            let (reported, statuses) = write_chunks(arrivals, walk(), out);
+            let field = out.iter_mut().skip(count_at);
+            field.zip(statuses.to_be_bytes()).for_each(|(to, from)| *to = from);
+            write_deltas(arrivals.get(..reported).unwrap_or_default(), walk(), out);
+            taken = reported;
+        });
         taken
     }
 }
@@ -104,11 +97,7 @@ struct Step {
 
 impl Walk {
     const fn new(base: u64, reference_ticks: u64) -> Self {
-        Self {
-            base,
-            last: None,
-            ticks: reference_ticks,
-        }
+        Self { base, last: None, ticks: reference_ticks }
     }
 
     /// `None` for an arrival whose number was passed already.
@@ -119,10 +108,7 @@ impl Walk {
         };
         let delta = i128::from(arrival.ticks) - i128::from(self.ticks);
         // What exceeds 64 bits exceeds every delta as well.
-        Some(Step {
-            skipped,
-            delta: i64::try_from(delta).unwrap_or(i64::MAX),
-        })
+        Some(Step { skipped, delta: i64::try_from(delta).unwrap_or(i64::MAX) })
     }
 
     const fn take(&mut self, arrival: &Arrival) {
