@@ -88,14 +88,19 @@ def find_binary(configured: str) -> Path:
         return _executable(Path(configured))
     beside = Path(sys.executable).parent / BINARY
     on_path = shutil.which(BINARY)
-    target = Path(__file__).parents[2] / "datapath" / "target"
-    places = [beside, *([Path(on_path)] if on_path else []), target / "release" / BINARY]
-    for place in [*places, target / "debug" / BINARY]:
+    for place in [beside, *([Path(on_path)] if on_path else []), *_builds()]:
         if os.access(place, os.X_OK):
             return place
     raise OperatorError(
         f"{BINARY} is not there: build it with `make build`, or set datapath.binary"
     )
+
+
+def _builds() -> list[Path]:
+    """What was built of this source tree, the newest first."""
+    target = Path(__file__).parents[2] / "datapath" / "target"
+    built = [target / profile / BINARY for profile in ("release", "debug")]
+    return sorted(filter(Path.is_file, built), key=lambda path: -path.stat().st_mtime)
 
 
 def _executable(path: Path) -> Path:
