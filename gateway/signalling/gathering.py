@@ -100,7 +100,9 @@ class Gathering:
             put, delete = self.ledger.change(sid, rows)
             puts += put
             deletes += delete
-        before, then, remarks = tuple(self._before), tuple(self._signals), tuple(self._remarks)
+        before, remarks = tuple(self._before), tuple(self._remarks)
+        gone = {signal.sid for signal in before}
+        then = tuple(signal for signal in self._signals if signal.sid not in gone)
         self._before, self._signals, self._remarks, self._touched = [], [], [], {}
         if not (puts or deletes or before or then or remarks):
             return None
