@@ -1,8 +1,9 @@
 """A participant: the LiveKit client protocol (dialect v0, two peer connections) over aiortc.
 
 It joins, publishes tracks, accepts what the gateway offers, and hands received tracks on. It is a
-client like any other: it knows nothing of the gateway's inside. It does not reconnect: a probe
-wants to see that something broke.
+client like any other: it knows nothing of the gateway's inside. It does not reconnect by itself: a
+probe wants to see that something broke. One that `outlives_signalling` keeps its peer connections
+when its socket is lost or the gateway says Leave, and whoever drives it decides what comes next.
 """
 
 import asyncio
@@ -29,19 +30,32 @@ class ProbeError(Exception):
     """A call did not come about; the text says at which step and why."""
 
 
+class Refused(ProbeError):
+    """The gateway answered with an HTTP status instead of a WebSocket."""
+
+    def __init__(self, status: int) -> None:
+        self.status = status
+        super().__init__(f"the gateway refused with status {status}")
+
+
 class Participant:
     """One client. Use as an async context manager: leaving it leaves the room."""
 
-    def __init__(self, url: str, token: str, on_track: OnTrack) -> None:
+    def __init__(
+        self, url: str, token: str, on_track: OnTrack, *, outlives_signalling: bool = False
+    ) -> None:
         """`url` is the gateway's HTTP address, "http://127.0.0.1:7880"."""
         self.sid = ""
         self.others: dict[str, models.ParticipantInfo] = {}
         self.left: rtc.LeaveRequest | None = None
+        self.signalling_ended = False
+        self.close_code: int | None = None
         self.publisher = RTCPeerConnection()
         self.subscriber = RTCPeerConnection()
         self._url = url
         self._token = token
         self._on_track = on_track
+        self._outlives_signalling = outlives_signalling
         self._http: aiohttp.ClientSession | None = None
         self._socket: aiohttp.ClientWebSocketResponse | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -64,7 +78,7 @@ class Participant:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        if self.left is None:
+        if not self.signalling_ended:
             with contextlib.suppress(ConnectionError):
                 await self._send(rtc.SignalRequest(leave=rtc.LeaveRequest()))
         await self._close()
@@ -100,6 +114,18 @@ class Participant:
                 transceiver.direction = "inactive"
         await self._offer()
 
+    async def resume(self) -> rtc.SignalResponse:
+        """Asks to go on with this session on a new socket; what the gateway says first.
+
+        The socket is closed after that. Raises ProbeError when the gateway refuses or is not there.
+        """
+        async with aiohttp.ClientSession() as http:
+            socket = await self._connect(http, {"reconnect": 1, "sid": self.sid})
+            try:
+                return await _first_message(socket)
+            finally:
+                await socket.close()
+
     async def connected(self, connection: RTCPeerConnection) -> None:
         """Until ICE and DTLS of that connection are up."""
         await self.until(lambda: connection.connectionState == "connected", "ICE and DTLS")
@@ -121,21 +147,9 @@ class Participant:
 
     async def _join(self) -> None:
         addresses.use()
-        query = urlencode({"auto_subscribe": 1, "sdk": "python", "protocol": PROTOCOL})
         self._http = aiohttp.ClientSession()
-        headers = {"Authorization": f"Bearer {self._token}"}
-        try:
-            self._socket = await self._http.ws_connect(
-                f"{self._url}/rtc?{query}", headers=headers, max_msg_size=2**21
-            )
-        except aiohttp.WSServerHandshakeError as error:
-            raise ProbeError(f"the gateway refused the join with status {error.status}") from None
-        except aiohttp.ClientError as error:
-            raise ProbeError(f"no gateway answers: {type(error).__name__}") from None
-        first = await asyncio.wait_for(self._socket.receive(), JOIN_TIMEOUT_S)
-        if first.type is not aiohttp.WSMsgType.BINARY:
-            raise ProbeError("the gateway closed the connection before it answered the join")
-        response = rtc.SignalResponse.FromString(first.data)
+        self._socket = await self._connect(self._http, {"auto_subscribe": 1})
+        response = await _first_message(self._socket)
         if response.WhichOneof("message") != "join":
             raise ProbeError("the first message is not a JoinResponse")
         self.sid = response.join.participant.sid
@@ -143,13 +157,27 @@ class Participant:
         self._start(self._read())
         self._start(self._ping(max(1, response.join.ping_interval)))
 
+    async def _connect(
+        self, http: aiohttp.ClientSession, query: dict[str, str | int]
+    ) -> aiohttp.ClientWebSocketResponse:
+        every = urlencode({**query, "sdk": "python", "protocol": PROTOCOL})
+        headers = {"Authorization": f"Bearer {self._token}"}
+        try:
+            return await http.ws_connect(
+                f"{self._url}/rtc?{every}", headers=headers, max_msg_size=2**21
+            )
+        except aiohttp.WSServerHandshakeError as error:
+            raise Refused(error.status) from None
+        except aiohttp.ClientError as error:
+            raise ProbeError(f"no gateway answers: {type(error).__name__}") from None
+
     async def _read(self) -> None:
         async for message in self._joined():
             if message.type is aiohttp.WSMsgType.BINARY:
                 await self._take(rtc.SignalResponse.FromString(message.data))
                 self._tell_change()
-        if self.left is None:
-            self._fail(ProbeError("the gateway closed the connection without a Leave"))
+        self.close_code = self._joined().close_code
+        self._end_signalling(ProbeError("the gateway closed the connection without a Leave"))
 
     async def _take(self, response: rtc.SignalResponse) -> None:
         match response.WhichOneof("message"):
@@ -167,7 +195,7 @@ class Participant:
             case "leave":
                 self.left = response.leave
                 reason = models.DisconnectReason.Name(response.leave.reason)
-                self._fail(ProbeError(f"the gateway ended the call: {reason}"))
+                self._end_signalling(ProbeError(f"the gateway ended the call: {reason}"))
             case _:
                 pass  # a newer message, or one that a probe has no use for
 
@@ -206,9 +234,10 @@ class Participant:
         )
 
     async def _ping(self, interval_s: int) -> None:
-        while True:
-            await asyncio.sleep(interval_s)
-            await self._send(rtc.SignalRequest(ping_req=rtc.Ping()))
+        with contextlib.suppress(ConnectionError):  # the reader is told, and says so
+            while not self.signalling_ended:
+                await asyncio.sleep(interval_s)
+                await self._send(rtc.SignalRequest(ping_req=rtc.Ping()))
 
     def _joined(self) -> aiohttp.ClientWebSocketResponse:
         if self._socket is None:
@@ -235,6 +264,14 @@ class Participant:
         if not task.cancelled() and (error := task.exception()) is not None:
             self._fail(error)
 
+    def _end_signalling(self, error: ProbeError) -> None:
+        """Nobody listens any more. What was said first counts."""
+        if not self.signalling_ended:
+            self.signalling_ended = True
+            if not self._outlives_signalling:
+                self._fail(error)
+        self._tell_change()
+
     def _fail(self, error: BaseException) -> None:
         self._failure = self._failure or error
         self._tell_change()
@@ -256,3 +293,10 @@ class Participant:
             await self._socket.close()
         if self._http is not None:
             await self._http.close()
+
+
+async def _first_message(socket: aiohttp.ClientWebSocketResponse) -> rtc.SignalResponse:
+    first = await asyncio.wait_for(socket.receive(), JOIN_TIMEOUT_S)
+    if first.type is not aiohttp.WSMsgType.BINARY:
+        raise ProbeError("the gateway closed the connection before it said anything")
+    return rtc.SignalResponse.FromString(first.data)
