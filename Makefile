@@ -66,16 +66,16 @@ check-rust:
 	$(CARGO) clippy --locked --workspace --all-targets -- --deny warnings
 
 test-python: $(INSTALLED) $(CONTRACT) ## Python: units, properties, conversations on a fake clock
-	$(BIN)/pytest -q -m "not integration and not browser"
+	$(BIN)/pytest -q -m "not integration" --ignore tests/browser --ignore tests/integration
 
 test-rust: ## Rust: units, properties, conformance vectors
 	$(CARGO) test --locked --workspace --quiet
 
 test-integration: build ## real sockets: both processes, PyPI livekit and aiortc
-	$(BIN)/pytest -q -m integration
+	$(BIN)/pytest -q -m integration --ignore tests/browser
 
 test-browser: build ## headless Chromium with livekit-client
-	$(BIN)/pytest -q -m browser
+	$(BIN)/pytest -q tests/browser
 
 fuzz: ## each fuzz target for FUZZ_S seconds (20)
 	datapath/fuzz/run $(FUZZ_S)

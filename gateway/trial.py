@@ -55,6 +55,7 @@ async def _run(settings: Settings, config: Path | None, *, once: bool) -> int:
     try:
         good = await _unless(stop, gateway, _try(settings, SystemClock()))
         if good and not once:
+            _print_links(str(settings.http.listen[0]), SystemClock())
             await _unless(stop, gateway, asyncio.Event().wait())
     finally:
         await _stop(gateway)
@@ -97,18 +98,22 @@ async def _stop(gateway: Running) -> None:
 
 
 async def _try(settings: Settings, clock: Clock) -> bool:
-    """One call, told to the person who waits for it; then the links."""
-    out = Console(highlight=False, soft_wrap=True)
+    """One call, told to the person who waits for it; whether it worked."""
+    out = Console(highlight=False)
     base = str(settings.http.listen[0])
     await _until_ready(f"http://{settings.management.listen}/readyz")
     out.print(f"The gateway is up at http://{base}. Making one call through it ...")
     report = await call(f"ws://{base}", KEY, SECRET, clock)
     show(report, out)
-    if report.good:
-        out.print("\nTwo links to try it with a camera, valid for 6 hours:")
-        for role in ("doctor", "patient"):
-            out.print(f"  {role:8} {link(base, role, clock)}")
     return report.good
+
+
+def _print_links(base: str, clock: Clock) -> None:
+    """Without a line break inside: they are copied from here."""
+    out = Console(highlight=False, soft_wrap=True)
+    out.print("\nTwo links to try it with a camera, valid for 6 hours; Ctrl-C ends the gateway:")
+    for role in ("doctor", "patient"):
+        out.print(f"  {role:8} {link(base, role, clock)}")
 
 
 async def _until_ready(url: str) -> None:

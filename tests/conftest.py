@@ -9,6 +9,16 @@ from pathlib import Path
 import pytest
 import structlog
 
+TESTS = Path(__file__).parent
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Whatever stands in these folders is of their kind, whoever forgot to say so."""
+    for item in items:
+        for kind in ("integration", "browser"):
+            if item.path.is_relative_to(TESTS / kind):
+                item.add_marker(kind)
+
 
 @pytest.fixture(autouse=True)
 def logging_as_it_was() -> Iterator[None]:

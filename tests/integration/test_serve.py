@@ -13,8 +13,6 @@ from livekit import api
 
 from tests.integration.gateway_process import GatewayProcess, free_port, start
 
-pytestmark = pytest.mark.integration
-
 
 def token(identity: str = "dr-a", secret: str = "secret") -> str:
     """A join token as platforms mint it."""
