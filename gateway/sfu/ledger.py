@@ -6,7 +6,7 @@ compared by `rows.difference`, and the ledger is told the outcome.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 from gateway.datapath import datapath_pb2 as pb
 
@@ -30,14 +30,6 @@ class Ledger:
         """Ids of every row asked for."""
         return {row_id for rows in self._rows.values() for row_id in rows}
 
-    def rows(self) -> dict[int, pb.Row]:
-        """Every row asked for, by id."""
-        return {row_id: row for rows in self._rows.values() for row_id, row in rows.items()}
-
     def owner_of(self, row_id: int) -> str | None:
         """Sid of the participant that has the row."""
         return next((sid for sid, rows in self._rows.items() if row_id in rows), None)
-
-    def replace(self, rows: Mapping[str, Iterable[pb.Row]]) -> None:
-        """What is asked for is known from elsewhere: a whole room was compared or rebuilt."""
-        self._rows = {sid: {row.id: row for row in of_sid} for sid, of_sid in rows.items()}

@@ -97,6 +97,10 @@ class Conference:
         """What the datapath shall hold of this room: the oracle of audits."""
         return desired_rows(self._hall.place, self._hall.room, self._hall.agreements())
 
+    def row_ids(self) -> set[int]:
+        """Ids of every row asked for so far and not deleted since."""
+        return self._hall.ledger.all_ids()
+
     # --------------------------------------------------------------------------------- input
 
     def join(self, grant: Grant, client: Client, now: Moment) -> Joined | Refuse:
@@ -115,6 +119,7 @@ class Conference:
             session.start(Timer.TAKEOVER, now)
         hall.sessions[session.sid] = session
         entered = hall.room.enter(participant)
+        hall.remark(session, "participant_joined")
         hall.tell(session, messages.join(hall.room, participant, hall.house))
         personal.refresh_token(hall, session, now)
         hall.spread(entered)
@@ -290,7 +295,7 @@ class Conference:
         come with the same description again."""
         hall = self._hall
         hall.house.counters.ignored["negotiation_refused"] += 1
-        hall.remark(session, sentence)
+        hall.remark(session, "negotiation_refused", sentence)
         if session.participant.state is ParticipantState.ACTIVE:
             departures.expel(hall, session, LeaveReason.STATE_MISMATCH, departures.RECONNECT)
         else:

@@ -47,6 +47,7 @@ def lose_socket(hall: Gathering, session: Session, cause: CloseCause | None, now
     if session.participant.state is ParticipantState.ACTIVE:
         session.begin(SessionState.ORPHANED, now)
         session.offer = None  # it dies with its socket
+        hall.remark(session, "socket_lost", cause or "")
     else:
         remove(hall, session, LeaveReason.SIGNAL_CLOSE)
 
@@ -61,5 +62,6 @@ def forget(hall: Gathering, session: Session, reason: LeaveReason) -> list[Event
     """Take a participant out of the room; what happened is for the caller to tell."""
     hall.sessions.pop(session.sid, None)
     hall.house.counters.leaves[reason] += 1
+    hall.remark(session, "participant_left", reason)
     hall.touch(session.sid)
     return hall.room.leave(session.participant, reason)

@@ -68,9 +68,9 @@ class Gathering:
             self.house.counters.closes[CloseCause.TOLD] += 1
             self._before += [Tell(session.sid, leave), Close(session.sid, CloseCause.TOLD)]
 
-    def remark(self, session: Session, sentence: str) -> None:
-        """Leave a sentence for the log."""
-        self._remarks.append(Remark(session.sid, sentence))
+    def remark(self, session: Session, event: str, says: str = "") -> None:
+        """Leave a line for the log."""
+        self._remarks.append(Remark(session.sid, event, says))
 
     def touch(self, sid: str) -> None:
         """The participant's rows may have changed."""

@@ -229,6 +229,11 @@ def track_unpublished(sid: str) -> rtc.SignalResponse:
     return rtc.SignalResponse(track_unpublished=rtc.TrackUnpublishedResponse(track_sid=sid))
 
 
+def track_subscribed(sid: str) -> rtc.SignalResponse:
+    """To the publisher: somebody receives the track. Some wait for it before they begin to send."""
+    return rtc.SignalResponse(track_subscribed=rtc.TrackSubscribed(track_sid=sid))
+
+
 def answer(sdp: str, offer_id: int) -> rtc.SignalResponse:
     """The answer to the client's offer; its id is repeated."""
     return rtc.SignalResponse(answer=rtc.SessionDescription(type="answer", sdp=sdp, id=offer_id))

@@ -46,6 +46,8 @@ def handle_update_metadata(
                 attributes=dict(request.attributes),
             )
         )
+        # Clients take their request for done when they see themselves changed.
+        hall.tell(session, messages.update([messages.participant_info(session.participant)]))
     echo = request if reason != rtc.RequestResponse.OK else _id_only(request)
     hall.tell_outcome(session, messages.request_response(reason, sentence, update_metadata=echo))
 

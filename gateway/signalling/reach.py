@@ -42,6 +42,7 @@ def _activate(hall: Gathering, session: Session) -> None:
     if event is not None:
         session.stop(Timer.ACTIVATION)
         hall.house.counters.activations += 1
+        hall.remark(session, "participant_activated")
         hall.spread(event)
 
 

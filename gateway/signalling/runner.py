@@ -20,6 +20,7 @@ from gateway.auth.grant import Grant
 from gateway.clock import Clock
 from gateway.datapath import datapath_pb2 as pb
 from gateway.datapath.port import Datapath, DatapathAway, Fenced, RowsRefused
+from gateway.errors import DatapathError
 from gateway.rooms.admission import Refuse
 from gateway.rooms.moment import NS_PER_S, Moment
 from gateway.rooms.participant import LeaveReason
@@ -57,6 +58,7 @@ class Runner:
         self._alarm: asyncio.TimerHandle | None = None
         self._alarm_ns = 0
         self._refusals = 0
+        self._dropped = False
         self._log = logs.get().bind(room=conference.room.sid)
         self._collect()
         self._task = asyncio.create_task(self._run())
@@ -114,8 +116,14 @@ class Runner:
             await asyncio.shield(self._task)
 
     def drop(self, ending: Ending) -> dict[str, Outbox]:
-        """Stop at once, leaving rows as they are. Returns the outboxes, ended if they may be."""
-        self._task.cancel()
+        """Stop at once, leaving rows as they are. Returns the outboxes.
+
+        They are ended too, unless their state was dropped: then their clients are still to be told.
+        What sockets say from now on changes nothing.
+        """
+        self._dropped = True
+        if asyncio.current_task() is not self._task:
+            self._task.cancel()
         if self._alarm is not None:
             self._alarm.cancel()
         outboxes, self.outboxes = self.outboxes, {}
@@ -131,6 +139,8 @@ class Runner:
 
     def _collect(self) -> None:
         """After every input: take over its steps and look at the timer."""
+        if self._dropped:
+            return
         while (step := self.conference.poll_step()) is not None:
             self._pending.append(step)
         self._work.set()
@@ -153,12 +163,20 @@ class Runner:
         self._collect()
 
     async def _run(self) -> None:
-        while not (self.conference.is_empty and not self._pending):
-            if self._pending:
-                await self._take(self._pending[0])
-            else:
-                self._work.clear()
-                await self._work.wait()
+        """Until nobody is left. A fault of ours costs this room its sessions, no other its own."""
+        try:
+            while not (self.conference.is_empty and not self._pending):
+                if self._pending:
+                    await self._take(self._pending[0])
+                else:
+                    self._work.clear()
+                    await self._work.wait()
+        except Exception as fault:
+            self._log.error("room_failed", exc_info=fault)
+            self.drop(Ending.RESTART)
+            with contextlib.suppress(DatapathError):
+                ids = sorted(self.conference.row_ids())
+                await self._datapath.apply(self.conference.place.room, (), ids)
         if self._alarm is not None:
             self._alarm.cancel()
         self._on_idle(self)
@@ -184,7 +202,7 @@ class Runner:
             self._pending.popleft()
             self._deliver(step.then)
             for remark in step.remarks:
-                self._log.info("remarked", participant=remark.sid, says=remark.sentence)
+                self._log.info(remark.event, participant=remark.sid, says=remark.says)
 
     def _handle_refusal(self, refused: RowsRefused) -> None:
         self._counters.rows_refused[refused.reason_name] += 1
@@ -198,11 +216,8 @@ class Runner:
 
     def _give_up(self) -> None:
         """The room cannot be carried as it stands: its clients are told to come anew."""
-        self.conference.farewell(LeaveReason.STATE_MISMATCH, reconnect=True)
-        while (step := self.conference.poll_step()) is not None:
-            self._pending.append(step)
-        # Nothing of it holds, or it is deleted by whoever compares the table next.
         self._pending = deque(replace(step, puts=(), deletes=()) for step in self._pending)
+        self.conference.farewell(LeaveReason.STATE_MISMATCH, reconnect=True)
         self._collect()
 
     def _ask_anew(self) -> None:

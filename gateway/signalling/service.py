@@ -192,7 +192,7 @@ class SignallingService:
     # -------------------------------------------------------------------------------- inside
 
     async def _join(self, grant: Grant, client: Client) -> Attendance | Refuse | Unavailable:
-        while True:
+        while not self._stopping:
             await self._datapath.wait_ready(self._signalling.join_timeout_s)
             runner = self._runner_for(grant.room)
             if runner is None:
@@ -203,6 +203,7 @@ class SignallingService:
             attendance = Attendance(outcome[0], runner, outcome[1])
             if await self._begun(attendance):
                 return attendance
+        return Unavailable("datapath_away", AWAY_SENTENCE)
 
     async def _begun(self, attendance: Attendance) -> bool:
         """Wait for the first message. A client that is not waited for any longer never came."""
@@ -219,7 +220,7 @@ class SignallingService:
         runner = self._by_name.get(name)
         if runner is not None:
             return runner
-        if self._stopping or self._house is None or len(self._by_name) >= self._rooms.max_rooms:
+        if self._house is None or len(self._by_name) >= self._rooms.max_rooms:
             return None
         number = self._room_numbers.next()
         room = Room(sid=new_sid("RM_"), name=name, created_s=self._clock.wall_s())

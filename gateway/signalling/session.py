@@ -85,6 +85,7 @@ class Session:
     state: SessionState = SessionState.CONNECTED
     offer: Offer | None = None  # to the subscriber, in flight
     declined: set[str] = field(default_factory=set)  # tracks that the client will not take
+    received: set[str] = field(default_factory=set)  # own tracks that somebody receives
     timers: dict[Timer, int] = field(default_factory=dict)  # monotonic nanoseconds
     facts: dict[int, pb.TransportFacts] = field(default_factory=dict)  # newest, by transport row
     revisions: dict[int, int] = field(default_factory=dict)

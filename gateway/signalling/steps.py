@@ -55,10 +55,11 @@ Signal = Tell | Close
 
 @dataclass(frozen=True, slots=True)
 class Remark:
-    """Something for the log: a participant's sid and a sentence without personal data."""
+    """Something for the log: an event in the past tense, and what we have to say about it."""
 
     sid: str
-    sentence: str
+    event: str
+    says: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 from livekit.protocol import rtc
 
-from gateway.sfu.agreement import Kind
+from gateway.sfu.agreement import Agreement, Kind
 from gateway.signalling import messages
 from gateway.signalling.gathering import Gathering
 from gateway.signalling.negotiation import (
@@ -64,6 +64,7 @@ def handle_answer(
     session.agree(accepted.agreement)
     session.declined.update(accepted.declined)
     hall.unsettle(session.sid)
+    _tell_publishers(hall, accepted.agreement)
     return None
 
 
@@ -100,6 +101,16 @@ def handle_subscription_permission(
 
 
 # ------------------------------------------------------------------------------------- inside
+
+
+def _tell_publishers(hall: Gathering, agreement: Agreement) -> None:
+    """Each publisher learns once of each track that it has a first subscriber."""
+    subscribed = {section.track_sid for section in agreement.legs}
+    for publisher in hall.sessions.values():
+        for sid in publisher.participant.tracks:
+            if sid in subscribed and sid not in publisher.received:
+                publisher.received.add(sid)
+                hall.tell(publisher, messages.track_subscribed(sid))
 
 
 def _wanted(hall: Gathering, session: Session) -> list[WantedLeg]:

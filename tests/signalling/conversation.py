@@ -116,7 +116,7 @@ class Hall:
         self.conference = Conference(room, PLACE, self.house)
         self.table = Table()
         self.guests: dict[str, Guest] = {}
-        self.remarks: list[str] = []
+        self.remarks: list[tuple[str, str]] = []
         self._revision = 0
 
     def join(self, identity: str, client: Client | None = None, **grant: Any) -> Guest:
@@ -163,7 +163,7 @@ class Hall:
             self.deliver(step.before)
             self.table.apply(step)
             self.deliver(step.then)
-            self.remarks += [remark.sentence for remark in step.remarks]
+            self.remarks += [(remark.event, remark.says) for remark in step.remarks]
         assert self.table.rows == self.conference.desired_rows()
 
     def deliver(self, signals: Iterable[Signal]) -> None:
@@ -238,6 +238,8 @@ class Guest:
         infos = [info for join in self.all("join") for info in join.other_participants]
         infos += [info for update in self.all("update") for info in update.participants]
         for info in infos:
+            if info.sid == self.sid:
+                continue
             assert info.version > versions.get(info.sid, 0), "versions grow"
             versions[info.sid] = info.version
             if info.state == models.ParticipantInfo.DISCONNECTED:

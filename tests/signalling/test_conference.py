@@ -314,6 +314,7 @@ def test_own_metadata_may_be_changed_only_if_the_token_says_so() -> None:
     assert (refused.request_id, refused.reason) == (5, rtc.RequestResponse.NOT_ALLOWED)
     doctor.say(update_metadata=change)
     assert doctor.last("request_response").reason == rtc.RequestResponse.OK
+    assert doctor.last("update").participants[0].metadata == "on call", "it sees itself changed"
     seen = patient.knows()["doctor"]
     assert (seen.name, seen.metadata, dict(seen.attributes)) == (
         "Dr",
@@ -334,14 +335,25 @@ def test_an_answer_that_cannot_be_accepted_calls_a_connected_client_back() -> No
     doctor.publish("mic")
     patient.answer(sdp="nonsense")
     assert patient.last("leave").action == rtc.LeaveRequest.RECONNECT
-    assert hall.remarks
-    assert "nonsense" not in hall.remarks[0]
+    said = [says for event, says in hall.remarks if event == "negotiation_refused"]
+    assert len(said) == 1
+    assert "nonsense" not in said[0]
 
 
 def test_a_first_offer_that_cannot_be_answered_ends_the_session() -> None:
     patient = Hall().join("patient")
     patient.say(offer=rtc.SessionDescription(type="offer", sdp="nonsense"))
     assert patient.last("leave").action == rtc.LeaveRequest.DISCONNECT
+
+
+def test_who_comes_and_goes_is_left_for_the_log_by_sid_alone() -> None:
+    hall = Hall()
+    hall.active("patient").leave()
+    assert hall.remarks == [
+        ("participant_joined", ""),
+        ("participant_activated", ""),
+        ("participant_left", "client_initiated"),
+    ]
 
 
 def test_farewell_tells_everybody_and_deletes_every_row() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 import pytest
@@ -52,12 +52,15 @@ class Guest:
         self.attendance.handle_request(rtc.SignalRequest(**message))
 
     async def publish(self, cid: str = "mic") -> None:
+        self.publish_in_vain(cid)
+        await self.hear("answer")
+
+    def publish_in_vain(self, cid: str) -> None:
         self.say(
             add_track=rtc.AddTrackRequest(cid=cid, type=models.AUDIO, source=models.MICROPHONE)
         )
         sdp = parts.an_offer(parts.audio("0", cid), parts.data("1"))
         self.say(offer=rtc.SessionDescription(type="offer", sdp=sdp, id=1))
-        await self.hear("answer")
 
     async def answer(self) -> None:
         offer = await self.hear("offer")
@@ -434,6 +437,31 @@ async def test_a_room_whose_rows_are_refused_again_and_again_is_given_up(
     assert (await doctor.hear("leave")).action == rtc.LeaveRequest.RECONNECT
     await settled(datapath)
     assert service.rooms() == 0
+    assert not table(datapath)
+
+
+async def test_a_fault_of_ours_costs_one_room_its_sessions(
+    service: SignallingService, datapath: FakeDatapath, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    doctor, patient = await a_call(service, datapath)
+    other = await join(service, "other", room="elsewhere")
+    apply = datapath.apply
+
+    async def fail_to_put(room: int, puts: Sequence[pb.Row], deletes: Sequence[int]) -> None:
+        if puts:
+            raise RuntimeError("a fault")
+        await apply(room, puts, deletes)
+
+    monkeypatch.setattr(datapath, "apply", fail_to_put)
+    patient.publish_in_vain("mic2")
+    assert await doctor.ending() is Ending.RESTART
+    assert await patient.ending() is Ending.RESTART
+    await settled(datapath)
+    assert kinds(datapath) == ["transport"]
+    assert not other.attendance.outbox.ended
+    patient.attendance.handle_socket_closed()
+    monkeypatch.undo()
+    await join(service, "patient")
 
 
 async def test_a_client_that_does_not_read_loses_its_socket_and_nobody_waits(

@@ -46,6 +46,16 @@ def test_legs_wait_for_the_answer() -> None:
     assert hall.table.rows[leg.stream].HasField("stream")
 
 
+def test_a_publisher_learns_once_that_somebody_receives_its_track() -> None:
+    hall = Hall()
+    doctor, nurse, patient = hall.active("doctor"), hall.active("nurse"), hall.active("patient")
+    mic = patient.publish("mic")[0]
+    assert not patient.all("track_subscribed")
+    doctor.settle()
+    nurse.settle()
+    assert [told.track_sid for told in patient.all("track_subscribed")] == [mic]
+
+
 def test_one_offer_is_in_flight_and_the_rest_coalesces_until_the_answer() -> None:
     hall = Hall()
     patient = hall.active("patient")
