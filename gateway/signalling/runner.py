@@ -202,7 +202,8 @@ class Runner:
             self._pending.popleft()
             self._deliver(step.then)
             for remark in step.remarks:
-                self._log.info(remark.event, participant=remark.sid, says=remark.says)
+                says = {"says": remark.says} if remark.says else {}
+                self._log.info(remark.event, participant=remark.sid, **says)
 
     def _handle_refusal(self, refused: RowsRefused) -> None:
         self._counters.rows_refused[refused.reason_name] += 1

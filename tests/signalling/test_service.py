@@ -431,7 +431,7 @@ async def test_a_room_whose_rows_are_refused_again_and_again_is_given_up(
     service: SignallingService, datapath: FakeDatapath
 ) -> None:
     doctor = await join(service, "doctor")
-    for _ in range(5):
+    for _ in range(4):
         datapath.refuse_next()
     await doctor.answer()
     assert (await doctor.hear("leave")).action == rtc.LeaveRequest.RECONNECT
