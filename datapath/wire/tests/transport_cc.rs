@@ -31,6 +31,21 @@ fn written(header: FeedbackHeader, list: &[(u64, u64)]) -> (usize, Vec<u8>) {
 }
 
 #[test]
+fn libwebrtcs_padding_of_one_to_three_bytes_is_none_of_the_feedback() {
+    // As libwebrtc of PyPI livekit 1.2.1 sent it: the P bit, and two bytes of padding.
+    #[rustfmt::skip]
+    let bytes = [
+        0xaf, 0xcd, 0x00, 0x06, 0xfa, 0x17, 0xfa, 0x17, 0x45, 0xde, 0xf5, 0x81,
+        0x00, 0x01, 0x00, 0x04, 0x01, 0x34, 0xed, 0x01, 0x20, 0x04, 0xc6, 0x25,
+        0x59, 0x0b, 0x00, 0x02,
+    ];
+    let feedback = read(&bytes);
+    let arrived: Vec<_> = feedback.statuses().filter_map(|status| status.arrival_ticks).collect();
+    assert_eq!((feedback.base_sequence, arrived.len()), (1, 4));
+    assert_eq!(arrived[3] - arrived[0], 0x25 + 0x59 + 0x0b);
+}
+
+#[test]
 fn small_and_large_deltas_and_losses_are_laid_out_as_in_the_draft() {
     let list =
         [(0x1_0000, 0x1234 * 256 + 1), (0x1_0001, 0x1234 * 256 + 2), (0x1_0003, 0x1234 * 256)];

@@ -68,7 +68,7 @@ pub enum Error {
     Truncated,
     /// The version field is not 2.
     Version,
-    /// The padding count is zero, no multiple of four, or larger than the packet.
+    /// The padding count is zero, no multiple of what it must be, or larger than the packet.
     Padding,
     /// The body does not fit the packet type, given here.
     Body(u8),
@@ -204,8 +204,12 @@ impl<'a> Packets<'a> {
         let (packet, rest) = packet;
         self.rest = rest;
         let body = packet.get(HEADER_BYTES..).unwrap_or_default();
-        let body = if first & 0x20 == 0 { body } else { strip_padding(body)? };
-        Ok(Other { packet_type, count: first & 0x1F, body })
+        let count = first & 0x1F;
+        let body = match first & 0x20 == 0 {
+            true => body,
+            false => strip_padding(body, padding_unit(packet_type, count))?,
+        };
+        Ok(Other { packet_type, count, body })
     }
 }
 
@@ -224,11 +228,20 @@ impl<'a> Iterator for Packets<'a> {
     }
 }
 
-/// RFC 3550 section 6.4.1: the last byte counts the padding, itself included, a multiple of four.
-fn strip_padding(body: &[u8]) -> Result<&[u8], Error> {
+/// RFC 3550 section 6.4.1 has padding in words. Transport-wide feedback, whose body ends at any byte,
+/// is filled up to a word; libwebrtc says so with the P bit and a count of one to three.
+const fn padding_unit(packet_type: u8, count: u8) -> usize {
+    match (packet_type, count) {
+        (packet_type::TRANSPORT_FEEDBACK, format::TRANSPORT_CC) => 1,
+        _ => 4,
+    }
+}
+
+/// The last byte counts the padding, itself included, a multiple of `unit`.
+fn strip_padding(body: &[u8], unit: usize) -> Result<&[u8], Error> {
     let count = usize::from(*body.last().ok_or(Error::Padding)?);
     let kept = body.len().checked_sub(count).ok_or(Error::Padding)?;
-    match count % 4 == 0 && count > 0 {
+    match count % unit == 0 && count > 0 {
         true => Ok(body.get(..kept).unwrap_or_default()),
         false => Err(Error::Padding),
     }

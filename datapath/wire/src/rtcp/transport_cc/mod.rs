@@ -54,7 +54,7 @@ pub struct Status {
 impl<'a> TransportCc<'a> {
     pub(super) fn parse(body: &'a [u8]) -> Option<Self> {
         let reference_time = u24_at(body, 12)?;
-        let feedback = Self {
+        let mut feedback = Self {
             sender_ssrc: u32_at(body, 0)?,
             media_ssrc: u32_at(body, 4)?,
             base_sequence: u16_at(body, 8)?,
@@ -63,10 +63,10 @@ impl<'a> TransportCc<'a> {
             feedback_count: u8_at(body, 15)?,
             chunks_and_deltas: body.get(HEAD_BYTES..)?,
         };
-        let needed = feedback.needed_bytes()?;
         // Section 3.1: padded to 32 bits, which may also be said with the header's P bit.
-        let whole = feedback.status_count > 0 && needed <= feedback.chunks_and_deltas.len();
-        whole.then_some(feedback)
+        let needed = feedback.needed_bytes()?;
+        feedback.chunks_and_deltas = feedback.chunks_and_deltas.get(..needed)?;
+        (feedback.status_count > 0).then_some(feedback)
     }
 
     /// The status of every number from the base on, in order.
