@@ -115,7 +115,7 @@ proptest! {
     #[test]
     fn losing_any_of_the_first_packets_only_costs_time(
         version in select(&VERSIONS[..]),
-        lost in vec(prop::bool::weighted(0.3), 10),
+        lost in vec(prop::bool::weighted(0.3), 7),
     ) {
         let mut conversation = Conversation::announced(version);
         conversation.run(&mut |packet| !lost.get(packet).copied().unwrap_or(false));
