@@ -7,13 +7,12 @@ FUZZ_S ?= 20
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 CONTRACT := gateway/datapath/datapath_pb2.py
-# Nothing while there is no page to build.
-PAGE := $(if $(wildcard web/package.json),web/dist/index.html)
+PAGE := web/dist/index.html
 CARGO := cd datapath && cargo
 export PYTHON
 
 .DEFAULT_GOAL := help
-.PHONY: help run build prerequisites datapath test check check-python check-rust \
+.PHONY: help run build prerequisites datapath test check check-python check-rust check-web \
         test-python test-rust test-integration test-browser fuzz bench format
 
 help: ## this list
@@ -45,15 +44,19 @@ $(CONTRACT): datapath/proto/datapath.proto scripts/generate-contract $(INSTALLED
 datapath:
 	$(CARGO) build --locked --release --package gateway-datapath
 
-web/dist/index.html: $(wildcard web/package.json web/package-lock.json web/*.* web/src/* web/public/*)
-	cd web && npm ci --no-audit --no-fund && npm run build
+web/node_modules: web/package-lock.json
+	cd web && npm ci --no-audit --no-fund
+	@touch $@
+
+$(PAGE): web/node_modules $(wildcard web/*.mjs web/*.json web/src/*)
+	cd web && npm run --silent build
 	@touch $@
 
 # ------------------------------------------------------------------------------------------ test
 
 test: prerequisites-of-tests check test-python test-rust test-integration fuzz test-browser ## everything that CI checks
 
-check: check-python check-rust ## linters: ruff, mypy, floors, rustfmt, clippy
+check: check-python check-rust check-web ## linters: ruff, mypy, floors, rustfmt, clippy, tsc
 
 check-python: $(INSTALLED) $(CONTRACT)
 	$(BIN)/ruff format --check .
@@ -64,6 +67,9 @@ check-python: $(INSTALLED) $(CONTRACT)
 check-rust:
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --locked --workspace --all-targets -- --deny warnings
+
+check-web: web/node_modules
+	cd web && npm run --silent check
 
 test-python: $(INSTALLED) $(CONTRACT) ## Python: units, properties, conversations on a fake clock
 	$(BIN)/pytest -q -m "not integration" --ignore tests/browser --ignore tests/integration
