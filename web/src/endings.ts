@@ -69,10 +69,15 @@ export function refusalOf(error: unknown, ticket: Ticket, nowMs: number): Ending
   if (!(error instanceof ConnectionError)) return UNREACHABLE;
   switch (error.reason) {
     case ConnectionErrorReason.NotAllowed:
-      return { ...(isPast(ticket, nowMs) ? EXPIRED : REFUSED), detail: error.message.trim() };
+      return { ...(isPast(ticket, nowMs) ? EXPIRED : REFUSED), detail: wordsOf(error) };
     case ConnectionErrorReason.LeaveRequest:
       return endingOf(error.context as DisconnectReason);
     default:
       return UNREACHABLE;
   }
+}
+
+/** The gateway's own sentence, without what the client library puts before it. */
+function wordsOf(error: ConnectionError): string {
+  return error.message.replace(/^could not establish signal connection: /, "").trim();
 }

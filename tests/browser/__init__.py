@@ -1,0 +1,1 @@
+"""Tests with headless Chromium and the unmodified livekit-client."""

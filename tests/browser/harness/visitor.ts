@@ -1,0 +1,198 @@
+// One participant of a room: livekit-client as it is, driven by a test, telling what it saw and heard.
+
+import {
+  ConnectionError,
+  ConnectionErrorReason,
+  DisconnectReason,
+  Room,
+  RoomEvent,
+  Track,
+  type LocalTrackPublication,
+  type RemoteParticipant,
+  type RemoteTrack,
+  type RoomOptions,
+  type TrackPublishOptions,
+} from "livekit-client";
+import { Diary, type Happening } from "./diary";
+import { receivingPath, roundTripMs, sentVideo } from "./paths";
+import { Ear, Eye } from "./senses";
+import { pictureTrack, toneTrack } from "./sources";
+
+type Kind = "audio" | "video";
+
+export interface Joined {
+  /** Empty when the join succeeded, else the client's name for why not. */
+  readonly refusal: string;
+  readonly status: number;
+  readonly message: string;
+  readonly tookMs: number;
+}
+
+export interface Seen {
+  readonly numbers: number[];
+  readonly sizes: string[];
+  readonly strange: number;
+}
+
+export interface FirstPicture {
+  readonly afterPathMs: number;
+  readonly roundTripMs: number;
+}
+
+export class Visitor {
+  private readonly diary = new Diary();
+  private readonly eyes = new Map<string, Eye>();
+  private readonly ears = new Map<string, Ear>();
+  private readonly published = new Map<Kind, LocalTrackPublication>();
+  private room = new Room();
+
+  /** Joins. Never rejects: a refusal is an answer. */
+  async join(url: string, token: string, options: RoomOptions): Promise<Joined> {
+    this.room = new Room(options);
+    this.follow(this.room);
+    const beganMs = performance.now();
+    let error: unknown;
+    await this.room.connect(url, token).catch((thrown: unknown) => (error = thrown));
+    const tookMs = performance.now() - beganMs;
+    if (error === undefined) return { refusal: "", status: 0, message: "", tookMs };
+    if (!(error instanceof ConnectionError)) throw error;
+    return {
+      refusal: ConnectionErrorReason[error.reason] ?? error.reasonName,
+      status: error.status ?? 0,
+      message: error.message,
+      tookMs,
+    };
+  }
+
+  /** Publishes a tone and a numbered moving picture as microphone and camera. */
+  async publish(frequencyHz: number, video: TrackPublishOptions): Promise<void> {
+    const own = this.room.localParticipant;
+    const tone = toneTrack(frequencyHz);
+    const picture = pictureTrack();
+    const [audio, moving] = await Promise.all([
+      own.publishTrack(tone, { source: Track.Source.Microphone }),
+      own.publishTrack(picture, { source: Track.Source.Camera, ...video }),
+    ]);
+    this.published.set("audio", audio).set("video", moving);
+  }
+
+  async mute(kind: Kind, muted: boolean): Promise<void> {
+    await (muted ? this.own(kind).mute() : this.own(kind).unmute());
+  }
+
+  async unpublish(kind: Kind): Promise<void> {
+    const track = this.own(kind).track;
+    if (track !== undefined) await this.room.localParticipant.unpublishTrack(track);
+    this.published.delete(kind);
+  }
+
+  async subscribe(identity: string, kind: Kind, wanted: boolean): Promise<void> {
+    const participant = this.room.remoteParticipants.get(identity);
+    for (const one of participant?.trackPublications.values() ?? []) {
+      if (one.kind === kind) one.setSubscribed(wanted);
+    }
+  }
+
+  async leave(): Promise<void> {
+    await this.room.disconnect();
+  }
+
+  /** Until it happened (again: `count` times since the page was opened). */
+  happened(name: string, identity: string, count: number, timeoutMs: number): Promise<Happening> {
+    const matching = (): Happening | undefined =>
+      this.diary.happenings.filter((one) => one.name === name && one.identity === identity)[
+        count - 1
+      ];
+    return this.diary.until(matching, `${name} of "${identity}", ${count} times`, timeoutMs);
+  }
+
+  /** Until that many further pictures of somebody were shown, each with a number of its own. */
+  async seen(identity: string, count: number, timeoutMs: number): Promise<Seen> {
+    let from: number | undefined;
+    const look = (): Seen | undefined => {
+      const eye = this.eyes.get(identity);
+      if (eye === undefined) return undefined;
+      from ??= eye.numbers.length;
+      const numbers = eye.numbers.slice(from);
+      const { sizes, strange } = eye;
+      return numbers.length < count ? undefined : { numbers, sizes: [...sizes], strange };
+    };
+    return this.diary.until(look, `${count} pictures of "${identity}"`, timeoutMs);
+  }
+
+  /** Until a tone of that frequency comes from somebody. */
+  async heard(identity: string, frequencyHz: number, timeoutMs: number): Promise<void> {
+    const look = (): true | undefined =>
+      this.ears.get(identity)?.hears(frequencyHz) ? true : undefined;
+    await this.diary.until(look, `a tone of ${frequencyHz} Hz of "${identity}"`, timeoutMs);
+  }
+
+  /** Until no tone of that frequency comes from somebody any more. */
+  async fellSilent(identity: string, frequencyHz: number, timeoutMs: number): Promise<void> {
+    const look = (): true | undefined =>
+      this.ears.get(identity)?.hears(frequencyHz) ? undefined : true;
+    await this.diary.until(look, `silence of "${identity}"`, timeoutMs);
+  }
+
+  /** How long the first picture of somebody took once the path for it was up. */
+  async firstPicture(identity: string, timeoutMs: number): Promise<FirstPicture> {
+    await this.seen(identity, 1, timeoutMs);
+    const path = receivingPath();
+    const shownMs = this.eyes.get(identity)?.firstMs;
+    if (path?.connectedMs === undefined || shownMs === undefined) {
+      throw new Error("a picture came without a path");
+    }
+    return {
+      afterPathMs: shownMs - path.connectedMs,
+      roundTripMs: (await roundTripMs(path)) ?? 0,
+    };
+  }
+
+  /** The video encodings that leave this page. */
+  sentVideo(): ReturnType<typeof sentVideo> {
+    return sentVideo();
+  }
+
+  /** Everything that happened, for the message of a test that failed. */
+  story(): string {
+    return this.diary.toString();
+  }
+
+  private own(kind: Kind): LocalTrackPublication {
+    const publication = this.published.get(kind);
+    if (publication === undefined) throw new Error(`no ${kind} is published`);
+    return publication;
+  }
+
+  private follow(room: Room): void {
+    const { diary } = this;
+    room
+      .on(RoomEvent.ParticipantConnected, (one) => diary.note("joined", one.identity))
+      .on(RoomEvent.ParticipantDisconnected, (one) => diary.note("left", one.identity))
+      .on(RoomEvent.TrackSubscribed, (track, _, one) => this.attend(track, one))
+      .on(RoomEvent.TrackUnsubscribed, (track, _, one) => this.forget(track, one))
+      .on(RoomEvent.TrackUnpublished, (it, one) => diary.note("unpublished", one.identity, it.kind))
+      .on(RoomEvent.TrackMuted, (it, one) => diary.note(`${it.kind} muted`, one.identity))
+      .on(RoomEvent.TrackUnmuted, (it, one) => diary.note(`${it.kind} unmuted`, one.identity))
+      .on(RoomEvent.Reconnecting, () => diary.note("reconnecting"))
+      .on(RoomEvent.Reconnected, () => diary.note("reconnected"))
+      .on(RoomEvent.Disconnected, (reason) =>
+        diary.note("disconnected", "", DisconnectReason[reason ?? 0]),
+      );
+  }
+
+  private attend(track: RemoteTrack, { identity }: RemoteParticipant): void {
+    const element = track.attach();
+    if (element instanceof HTMLVideoElement) {
+      this.eyes.set(identity, new Eye(element, this.diary.changed));
+    } else {
+      this.ears.set(identity, new Ear(track.mediaStreamTrack, this.diary.changed));
+    }
+    this.diary.note(`${track.kind} subscribed`, identity);
+  }
+
+  private forget(track: RemoteTrack, { identity }: RemoteParticipant): void {
+    for (const element of track.detach()) element.remove();
+    this.diary.note(`${track.kind} unsubscribed`, identity);
+  }
+}
