@@ -72,7 +72,8 @@ check-web: web/node_modules
 	cd web && npm run --silent check
 
 test-python: $(INSTALLED) $(CONTRACT) ## Python: units, properties, conversations on a fake clock
-	$(BIN)/pytest -q -m "not integration" --ignore tests/browser --ignore tests/integration
+	$(BIN)/pytest -q -m "not integration" \
+	    --ignore tests/browser --ignore tests/deaths --ignore tests/integration
 
 test-rust: ## Rust: units, properties, conformance vectors
 	$(CARGO) test --locked --workspace --quiet

@@ -10,13 +10,14 @@ import pytest
 import structlog
 
 TESTS = Path(__file__).parent
+KINDS = {"integration": "integration", "deaths": "integration", "browser": "browser"}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Whatever stands in these folders is of their kind, whoever forgot to say so."""
     for item in items:
-        for kind in ("integration", "browser"):
-            if item.path.is_relative_to(TESTS / kind):
+        for folder, kind in KINDS.items():
+            if item.path.is_relative_to(TESTS / folder):
                 item.add_marker(kind)
 
 
