@@ -10,6 +10,7 @@ import os
 import signal
 from collections.abc import Iterator
 from contextlib import AsyncExitStack, suppress
+from dataclasses import asdict
 from pathlib import Path
 from typing import Final
 
@@ -36,6 +37,8 @@ from gateway.signalling.websocket import ClientRoutes
 
 # A scrape does not wait longer for a datapath that is slow; it says that it is down instead.
 COUNTERS_S: Final = 1.0
+# Between two audits. Lower finds a fault of ours sooner; each one reads the whole table.
+AUDIT_S: Final = 300.0
 # The datapath's socket in the runtime directory.
 CONTROL_SOCKET: Final = "control.sock"
 
@@ -82,7 +85,9 @@ class ControlPlane:
             self._service, self._clock, keys, settings.auth.clock_leeway_s
         ).routes()
         self._door = FrontDoor(client_application([*routes, *(trial_routes() if dev else [])]))
-        self._management = FrontDoor(management_application(self._is_ready, self._scrape))
+        self._management = FrontDoor(
+            management_application(self._is_ready, self._scrape, self._audit)
+        )
 
     async def run(self) -> None:
         """From start to stop."""
@@ -93,6 +98,8 @@ class ControlPlane:
             talking = asyncio.create_task(self._datapath.run())
             talking.add_done_callback(self._stopped_talking)
             started.push_async_callback(_cancel, talking)
+            auditing = asyncio.create_task(self._audit_now_and_then())
+            started.push_async_callback(_cancel, auditing)
             await self._management.open((self._settings.management.listen,))
             started.push_async_callback(self._management.close)
             await self._door.open(self._settings.http.listen)
@@ -142,6 +149,19 @@ class ControlPlane:
             async with asyncio.timeout(COUNTERS_S):
                 counters = await self._datapath.counters()
         return expose(self._families(counters), accept)
+
+    async def _audit(self) -> dict[str, int] | None:
+        """What an audit finds, None while the datapath is away."""
+        with suppress(DatapathAway, RowsRefused):
+            return asdict(await self._service.audit())
+        return None
+
+    async def _audit_now_and_then(self) -> None:
+        while True:
+            with suppress(DatapathAway):
+                await self._datapath.wait_ready(AUDIT_S)
+                await self._audit()
+            await asyncio.sleep(AUDIT_S)
 
     def _families(self, counters: pb.Counters | None) -> Iterator[Family]:
         yield Family(

@@ -46,6 +46,7 @@ def signalling_families(service: SignallingService) -> Iterator[Family]:
         "Participants whose media path came up.",
         numbers.activations,
     )
+    yield from _audit_families(service)
     for name, label, known, counted, text in (
         ("joins", "result", JOIN_RESULTS, numbers.joins, "Joins with a good token, by result."),
         (
@@ -90,6 +91,29 @@ def signalling_families(service: SignallingService) -> Iterator[Family]:
         Kind.COUNTER,
         "Messages of clients without effect.",
         sum(numbers.ignored.values()),
+    )
+
+
+def _audit_families(service: SignallingService) -> Iterator[Family]:
+    """Anything above 0 is a fault of ours: please report it."""
+    found = service.audited
+    yield Family.plain(
+        "audits",
+        Kind.COUNTER,
+        "Comparisons of the datapath's table with what the rooms want.",
+        service.counters.audits,
+    )
+    yield Family.plain(
+        "audit_missing_rows",
+        Kind.GAUGE,
+        "Rows that the last audit found wanted but not there. Not 0: a fault of the gateway.",
+        found.missing_rows,
+    )
+    yield Family.plain(
+        "audit_surplus_rows",
+        Kind.GAUGE,
+        "Rows that the last audit found there but not wanted. Not 0: a fault of the gateway.",
+        found.surplus_rows,
     )
 
 

@@ -18,3 +18,4 @@ class SignallingCounters:
     leaves: Counter[str] = field(default_factory=Counter)  # participants gone, by reason
     rows_refused: Counter[str] = field(default_factory=Counter)  # by the datapath's reason
     activations: int = 0  # participants whose media path came up
+    audits: int = 0  # comparisons of the table with what the rooms want

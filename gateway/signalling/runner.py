@@ -57,6 +57,7 @@ class Runner:
         self._work = asyncio.Event()
         self._alarm: asyncio.TimerHandle | None = None
         self._alarm_ns = 0
+        self._steps = 0
         self._refusals = 0
         self._dropped = False
         self._log = logs.get().bind(room=conference.room.sid)
@@ -108,6 +109,14 @@ class Runner:
         self.conference.farewell(reason, reconnect=False)
         self._collect()
 
+    @property
+    def settled(self) -> int | None:
+        """How many steps there were so far; None while one of them is not taken yet.
+
+        As long as it does not change, the table holds what the room wants.
+        """
+        return None if self._pending or self._dropped else self._steps
+
     # ----------------------------------------------------------------------------------- ends
 
     async def drained(self) -> None:
@@ -143,6 +152,7 @@ class Runner:
             return
         while (step := self.conference.poll_step()) is not None:
             self._pending.append(step)
+            self._steps += 1
         self._work.set()
         self._set_alarm()
 
@@ -226,6 +236,7 @@ class Runner:
         waiting = [replace(step, puts=(), deletes=()) for step in self._pending]
         self._pending.clear()
         while (step := self.conference.poll_step()) is not None:
+            self._steps += 1
             self._pending.append(replace(step, then=(), remarks=()))
             waiting.append(replace(step, before=(), puts=(), deletes=()))
         self._pending.extend(waiting)

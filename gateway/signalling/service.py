@@ -11,7 +11,7 @@ import contextlib
 import secrets
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Final
 
 from livekit.protocol import rtc
@@ -32,6 +32,7 @@ from gateway.sfu.agreement import Fingerprint
 from gateway.sfu.rebuild import rebuild
 from gateway.sfu.rows import Place
 from gateway.signalling import departures, messages
+from gateway.signalling.audit import Audit, audit
 from gateway.signalling.conference import Conference
 from gateway.signalling.counters import SignallingCounters
 from gateway.signalling.negotiation import Candidate
@@ -86,6 +87,7 @@ class SignallingService:
         rooms: Rooms,
     ) -> None:
         self.counters = SignallingCounters()
+        self.audited = Audit()  # the newest
         self._datapath = datapath
         self._clock = clock
         self._keys = keys
@@ -139,6 +141,14 @@ class SignallingService:
     def rooms(self) -> int:
         """Rooms with somebody in them, now."""
         return len(self._by_name)
+
+    async def audit(self) -> Audit:
+        """Compares what the datapath holds with what the rooms want. Raises DatapathAway."""
+        self.audited = await audit(self._datapath, self._by_number)
+        self.counters.audits += 1
+        if self.audited.missing_rows or self.audited.surplus_rows:
+            self._log.error("audit_failed", **asdict(self.audited))
+        return self.audited
 
     # ------------------------------------------------------------------------------ datapath
 

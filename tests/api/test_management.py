@@ -1,6 +1,6 @@
 """Health and metrics for operators."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 
 import aiohttp
 import pytest
@@ -15,9 +15,13 @@ class House:
     """What the management port asks."""
 
     ready = False
+    audited: Mapping[str, int] | None = None
 
     async def scrape(self, accept: str) -> Exposition:
         return expose([Family.plain("rooms", Kind.GAUGE, "Rooms that are open.", 3)], accept)
+
+    async def audit(self) -> Mapping[str, int] | None:
+        return self.audited
 
 
 @pytest.fixture
@@ -27,7 +31,7 @@ def house() -> House:
 
 @pytest.fixture
 async def client(house: House) -> AsyncIterator[aiohttp.ClientSession]:
-    door = FrontDoor(management_application(lambda: house.ready, house.scrape))
+    door = FrontDoor(management_application(lambda: house.ready, house.scrape, house.audit))
     await door.open((Endpoint.parse("127.0.0.1:0"),))
     async with aiohttp.ClientSession(f"http://{door.endpoints()[0]}") as session:
         yield session
@@ -59,6 +63,14 @@ async def test_openmetrics_is_given_to_who_asks(client: aiohttp.ClientSession) -
     accept = {"Accept": "application/openmetrics-text; version=1.0.0"}
     async with client.get("/metrics", headers=accept) as response:
         assert (await response.text()).endswith("# EOF\n")
+
+
+async def test_an_audit_is_made_for_who_asks(client: aiohttp.ClientSession, house: House) -> None:
+    async with client.get("/audit") as response:
+        assert response.status == 503
+    house.audited = {"missing_rows": 0, "surplus_rows": 2}
+    async with client.get("/audit") as response:
+        assert await response.json() == {"missing_rows": 0, "surplus_rows": 2}
 
 
 @pytest.mark.parametrize("path", ["/rtc", "/", "/try/"])
