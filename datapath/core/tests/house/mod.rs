@@ -3,9 +3,9 @@
 //! A `Peer` is the other side of one transport: an ICE client, a DTLS client (the `dimpl` crate's)
 //! and SRTP of this crate. Datagrams go to and fro at once; what gets lost the test decides.
 
-// A test module's items are public to its test; it looks for one variant among many; and it is the
+// A test module's items are public to its tests, not each of which uses all; it looks for one variant among many; and it is the
 // shell here, so it may read the clock once.
-#![allow(unreachable_pub, clippy::wildcard_enum_match_arm, clippy::disallowed_methods)]
+#![allow(dead_code, unreachable_pub, clippy::wildcard_enum_match_arm, clippy::disallowed_methods)]
 
 use std::net::SocketAddr;
 use std::sync::{Arc, LazyLock};
@@ -267,18 +267,7 @@ impl House {
         elements: &[(u8, &[u8])],
         payload: &[u8],
     ) -> Vec<u8> {
-        let mut out = vec![0; 2000];
-        let header = Header { has_extension: !elements.is_empty(), ..header };
-        let fixed = header.write(&[], &mut out).expect("room");
-        let header_bytes = fixed + extension::write(elements, &mut out[fixed..]).expect("room");
-        let (_, outbound) = self.peers[index].srtp.as_mut().expect("connected");
-        out.truncate(header_bytes);
-        out.extend_from_slice(payload);
-        out.resize(out.len() + outbound.profile().tag_bytes(), 0);
-        outbound
-            .seal_rtp(&mut out, header_bytes, header.sequence_number.into())
-            .expect("sealed once");
-        out
+        self.peers[index].sealed(header, header.sequence_number.into(), elements, payload)
     }
 
     /// The peer sends a compound.
@@ -369,6 +358,26 @@ pub fn check_of(ufrag: &str, password: &str) -> Vec<u8> {
 }
 
 impl Peer {
+    /// An RTP packet of this peer's under that packet index.
+    pub fn sealed(
+        &mut self,
+        header: Header,
+        index: u64,
+        elements: &[(u8, &[u8])],
+        payload: &[u8],
+    ) -> Vec<u8> {
+        let mut out = vec![0; 2000];
+        let header = Header { has_extension: !elements.is_empty(), ..header };
+        let fixed = header.write(&[], &mut out).expect("room");
+        let header_bytes = fixed + extension::write(elements, &mut out[fixed..]).expect("room");
+        let (_, outbound) = self.srtp.as_mut().expect("connected");
+        out.truncate(header_bytes);
+        out.extend_from_slice(payload);
+        out.resize(out.len() + outbound.profile().tag_bytes(), 0);
+        outbound.seal_rtp(&mut out, header_bytes, index).expect("sealed once");
+        out
+    }
+
     fn receive(&mut self, mut datagram: Vec<u8>) {
         match classify(&datagram) {
             Class::Stun => {
