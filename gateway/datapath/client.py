@@ -24,6 +24,8 @@ from gateway.errors import GatewayError
 
 # datapath.proto, LEASE. Higher values bring the end of the lease closer.
 KEEPALIVE_S: Final = 5.0
+# A lease that an operator has made short is renewed at least so often before it ends.
+RENEWALS_PER_LEASE: Final = 3
 # A datapath that answers nothing for this long is as good as away.
 ANSWER_TIMEOUT_S: Final = 10.0
 # A restarted datapath is found at once: joins and offers wait 5 s at most.
@@ -182,8 +184,11 @@ class DatapathClient:
             await self._keep_alive()
         link.act()
         self._ready.set()
+        pause_s = self._keepalive_s
+        if read.hello.lease_ns:
+            pause_s = min(pause_s, read.hello.lease_ns / 1e9 / RENEWALS_PER_LEASE)
         while True:
-            await asyncio.sleep(self._keepalive_s)
+            await asyncio.sleep(pause_s)
             await self._keep_alive()
 
     async def _keep_alive(self) -> None:

@@ -219,10 +219,13 @@ async def test_a_listener_that_is_cut_short_is_told_of_the_loss(directory: Path)
             assert listener.calls == ["connected", "lost"]
 
 
-async def test_an_idle_client_keeps_the_lease(directory: Path) -> None:
+@pytest.mark.parametrize("keepalive_s", [0.02, 5.0])
+async def test_an_idle_client_keeps_the_lease_however_short_it_is(
+    directory: Path, keepalive_s: float
+) -> None:
     async with (
         FakeServer(directory, lease_s=0.4) as server,
-        connected(server.path, keepalive_s=0.02),
+        connected(server.path, keepalive_s=keepalive_s),
     ):
         came = watch_frames(server)
         end = time.monotonic() + 0.8
