@@ -10,7 +10,7 @@ from typing import Final
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from gateway.api.front_door import CORS_HEADERS
+from gateway.api.front_door import HEADERS
 
 # Clients that speak version 1 try these first and fall back to /rtc on 404. They take a body with
 # "requested room does not exist" for the end of the call, and must get the 404 whatever their token
@@ -25,7 +25,7 @@ def client_application(routes: Iterable[web.AbstractRouteDef]) -> web.Applicatio
     """The application of the client port: `routes` are the client protocol's."""
     # No body of a client route is larger than aiohttp's default of 1 MiB.
     app = web.Application(middlewares=[_preflight])
-    app.on_response_prepare.append(_with_cors)
+    app.on_response_prepare.append(_with_headers)
     app.router.add_get("/", _root)
     for path in UNKNOWN_VERSIONS:
         app.router.add_route("*", path, _unknown_version)
@@ -33,10 +33,10 @@ def client_application(routes: Iterable[web.AbstractRouteDef]) -> web.Applicatio
     return app
 
 
-async def _with_cors(request: web.Request, response: web.StreamResponse) -> None:
+async def _with_headers(request: web.Request, response: web.StreamResponse) -> None:
     """Refusals too: without the headers a page cannot read why it was refused."""
     del request
-    response.headers.update(CORS_HEADERS)
+    response.headers.update(HEADERS)
 
 
 @web.middleware

@@ -12,6 +12,7 @@ from gateway.datapath.client import ClientCounters
 from gateway.metrics import Family, Kind
 from gateway.rooms.admission import RefuseCause
 from gateway.rooms.participant import LeaveReason
+from gateway.signalling.counters import SignallingCounters
 from gateway.signalling.service import SignallingService
 from gateway.signalling.steps import CloseCause
 
@@ -26,27 +27,33 @@ REFUSAL_CAUSES: Final = (
 REQUEST_KINDS: Final = tuple(
     field.name for field in rtc.SignalRequest.DESCRIPTOR.oneofs_by_name["message"].fields
 )
+CLOSE_CAUSES: Final = (*CloseCause, "unreadable")
 # Statuses that the front door itself gives; others are the routes' and counted there.
 FAILED_STATUSES: Final = ("400", "500")
 
 
 def signalling_families(service: SignallingService) -> Iterator[Family]:
-    """Joins, refusals and the conversation with clients."""
+    """Rooms, joins, refusals and the conversation with clients."""
     numbers = service.counters
-    yield Family.plain("rooms", Kind.GAUGE, "Rooms with somebody in them.", service.rooms())
-    yield Family.plain(
-        "participants", Kind.GAUGE, "Participants of all rooms.", service.participants()
-    )
-    yield Family.plain(
-        "sessions", Kind.GAUGE, "Participants with a connection.", service.sessions()
-    )
-    yield Family.plain(
-        "activations",
-        Kind.COUNTER,
-        "Participants whose media path came up.",
-        numbers.activations,
-    )
-    yield from _audit_families(service)
+    for name, now, text in (
+        ("rooms", service.rooms(), "Rooms with somebody in them."),
+        ("participants", service.participants(), "Participants of all rooms."),
+        ("sessions", service.sessions(), "Participants with a connection."),
+    ):
+        yield Family.plain(name, Kind.GAUGE, text, now)
+    for name, count, text in (
+        ("activations", numbers.activations, "Participants whose media path came up."),
+        (
+            "signal_requests_ignored",
+            sum(numbers.ignored.values()),
+            "Messages of clients without effect.",
+        ),
+    ):
+        yield Family.plain(name, Kind.COUNTER, text, count)
+    yield from _labelled(numbers)
+
+
+def _labelled(numbers: SignallingCounters) -> Iterator[Family]:
     for name, label, known, counted, text in (
         ("joins", "result", JOIN_RESULTS, numbers.joins, "Joins with a good token, by result."),
         (
@@ -66,7 +73,7 @@ def signalling_families(service: SignallingService) -> Iterator[Family]:
         (
             "session_closes",
             "cause",
-            (*CloseCause, "unreadable"),
+            CLOSE_CAUSES,
             numbers.closes,
             "Connections that the gateway closed, by cause.",
         ),
@@ -86,35 +93,6 @@ def signalling_families(service: SignallingService) -> Iterator[Family]:
         ),
     ):
         yield Family.by(label, map(str, known), counted, name=name, help_text=text)
-    yield Family.plain(
-        "signal_requests_ignored",
-        Kind.COUNTER,
-        "Messages of clients without effect.",
-        sum(numbers.ignored.values()),
-    )
-
-
-def _audit_families(service: SignallingService) -> Iterator[Family]:
-    """Anything above 0 is a fault of ours: please report it."""
-    found = service.audited
-    yield Family.plain(
-        "audits",
-        Kind.COUNTER,
-        "Comparisons of the datapath's table with what the rooms want.",
-        service.counters.audits,
-    )
-    yield Family.plain(
-        "audit_missing_rows",
-        Kind.GAUGE,
-        "Rows that the last audit found wanted but not there. Not 0: a fault of the gateway.",
-        found.missing_rows,
-    )
-    yield Family.plain(
-        "audit_surplus_rows",
-        Kind.GAUGE,
-        "Rows that the last audit found there but not wanted. Not 0: a fault of the gateway.",
-        found.surplus_rows,
-    )
 
 
 def door_families(numbers: DoorCounters) -> Iterator[Family]:

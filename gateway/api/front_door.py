@@ -42,6 +42,8 @@ CORS_HEADERS: Final = {
     "Access-Control-Allow-Headers": "Authorization, Content-Type, *",
     "Access-Control-Max-Age": "86400",
 }
+# Every answer's headers. Which version of which library answers is nobody's business.
+HEADERS: Final = {"Server": "gateway", **CORS_HEADERS}
 
 
 @dataclass(slots=True)
@@ -97,7 +99,7 @@ class Connection(RequestHandler):
             logs.get().info("request_unreadable", status=status, exc_info=exc)
         if request.writer.output_size > 0:
             raise ConnectionError("the answer has begun; it cannot become an error any more")
-        response = web.Response(status=status, text=_sentence(status), headers=CORS_HEADERS)
+        response = web.Response(status=status, text=_sentence(status), headers=HEADERS)
         response.force_close()
         return response
 
