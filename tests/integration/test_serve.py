@@ -10,6 +10,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 from livekit import api
+from livekit.protocol import rtc
 
 from tests.integration.gateway_process import GatewayProcess, free_port, start
 
@@ -67,6 +68,40 @@ async def test_both_processes_die_with_a_killed_supervisor(running: GatewayProce
     pids = [await running.pid_of(program) for program in ("datapath", "control")]
     running.process.kill()
     await until_dead(*pids)
+
+
+async def _responses(ws: aiohttp.ClientWebSocketResponse) -> list[str]:
+    """The kinds of all further messages, until the gateway closes."""
+    return [
+        str(rtc.SignalResponse.FromString(message.data).WhichOneof("message"))
+        async for message in ws
+    ]
+
+
+async def test_a_full_stop_says_leave_to_clients(running: GatewayProcess) -> None:
+    async with (
+        aiohttp.ClientSession(running.ws) as session,
+        session.ws_connect("/rtc", params={"access_token": token()}) as ws,
+    ):
+        stopping = asyncio.create_task(running.stop())
+        assert (await _responses(ws))[-1] == "leave"
+        assert await stopping == 0
+
+
+async def test_an_upgrade_of_the_control_plane_closes_without_leave(
+    running: GatewayProcess,
+) -> None:
+    async with (
+        aiohttp.ClientSession(running.ws) as session,
+        session.ws_connect("/rtc", params={"access_token": token()}) as ws,
+    ):
+        os.kill(await running.pid_of("control"), signal.SIGTERM)
+        assert "leave" not in await _responses(ws)
+        assert ws.close_code == aiohttp.WSCloseCode.SERVICE_RESTART
+    await running.event("program_ended", program="control", how="status 0")
+    await running.pid_of("control", start=2)
+    await running.until_ready()
+    assert await running.metric("gateway_participants") == 1
 
 
 async def test_a_port_that_is_taken_ends_it_with_status_2_and_a_sentence(tmp_path: Path) -> None:
