@@ -109,6 +109,10 @@ class ControlPlane:
                 http=", ".join(map(str, self._door.endpoints())),
                 management=str(self._management.endpoints()[0]),
             )
+            if not self._settings.auth.keys:
+                self._log.warning(
+                    "nobody_can_join", says="auth.keys is empty: no token is believed"
+                )
             farewell = await self._end
             self._log.info("control_stopping", farewell=farewell)
             await self._door.stop_accepting()
