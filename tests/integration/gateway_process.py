@@ -57,14 +57,26 @@ class GatewayProcess:
 
     async def metric(self, name: str) -> float:
         """The value of one series, written as in the exposition."""
+        return (await self.metrics())[name]
+
+    async def metrics(self) -> dict[str, float]:
+        """All series of one scrape, named as in the exposition."""
         async with (
             aiohttp.ClientSession() as session,
             session.get(f"{self.management}/metrics") as response,
         ):
-            for line in (await response.text()).splitlines():
-                if line.startswith(f"{name} "):
-                    return float(line.rpartition(" ")[2])
-        raise AssertionError(f"no metric {name}")
+            lines = [line for line in (await response.text()).splitlines() if line[0] != "#"]
+        pairs = (line.rpartition(" ") for line in lines)
+        return {name: float(value) for name, _, value in pairs}
+
+    async def until_metric(self, name: str, least: float) -> float:
+        """The value of one series, as soon as it is at least that; 10 s at most."""
+        value = await self.metric(name)
+        async with asyncio.timeout(10):
+            while value < least:
+                await asyncio.sleep(0.02)
+                value = await self.metric(name)
+        return value
 
     async def event(self, name: str, *, count: int = 1, **fields: Any) -> dict[str, Any]:
         """The `count`-th log line of that event with these fields, as soon as it is there."""
@@ -76,6 +88,11 @@ class GatewayProcess:
         """All log lines so far of that event with these fields."""
         lines = (json.loads(line) for line in self.said.splitlines() if line.startswith("{"))
         return [line for line in lines if {"event": name, **fields}.items() <= line.items()]
+
+    def faults(self) -> list[dict[str, Any]]:
+        """All log lines so far that speak of a fault of the gateway itself."""
+        lines = (json.loads(line) for line in self.said.splitlines() if line.startswith("{"))
+        return [line for line in lines if line["level"] == "error"]
 
     async def pid_of(self, program: str, *, start: int = 1) -> int:
         """The process id of "control" or "datapath" after its `start`-th start."""

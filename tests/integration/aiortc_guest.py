@@ -1,0 +1,140 @@
+"""A participant made of the probe's client (aiortc), with what it heard and saw.
+
+A second WebRTC stack beside libwebrtc, and one whose inside a test may look into.
+"""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import numpy as np
+from aiortc import MediaStreamTrack
+from aiortc.mediastreams import MediaStreamError
+from av import AudioFrame, VideoFrame
+from livekit.protocol import models, rtc
+from numpy.typing import NDArray
+
+from gateway.probe.participant import Participant, ProbeError
+from gateway.probe.tracks import PictureTrack, ToneTrack
+from tests.integration.senses import Ear, Eye
+from tests.integration.waiting import Changes
+
+
+class Guest:
+    """The probe's client with senses. Tracks are named by their sid."""
+
+    def __init__(self, url: str, token: str) -> None:
+        self.changes = Changes()
+        self.participant = Participant(url, token, self._attend)
+        self.path_up_s = 0.0  # when its subscriber connection came up
+        self.tracks: dict[str, MediaStreamTrack] = {}
+        self.published: dict[str, MediaStreamTrack] = {}
+        self._ears: dict[str, Ear] = defaultdict(Ear)
+        self._eyes: dict[str, Eye] = defaultdict(Eye)
+        self._senses: set[asyncio.Task[None]] = set()
+        self.participant.subscriber.on("connectionstatechange", self._note_path)
+
+    async def publish_tone(self, hz: int) -> str:
+        """Publishes a sine; the track's sid."""
+        return await self.publish(ToneTrack(hz), "tone")
+
+    async def publish_picture(self) -> str:
+        """Publishes numbered pictures; the track's sid."""
+        return await self.publish(PictureTrack(), "pictures")
+
+    async def publish(self, track: MediaStreamTrack, name: str) -> str:
+        """Publishes a track; its sid."""
+        info = await self.participant.publish(track, name)
+        self.published[info.sid] = track
+        return info.sid
+
+    async def unpublish(self, sid: str) -> None:
+        """Stops publishing a track."""
+        await self.participant.unpublish(self.published.pop(sid))
+
+    async def ask(self, **request: object) -> None:
+        """Sends a request of the client protocol that the probe itself has no use for."""
+        await self.participant._send(rtc.SignalRequest(**request))  # type: ignore[arg-type]
+
+    async def until_other(self, identity: str, tracks: int = 0) -> models.ParticipantInfo:
+        """Another participant, as soon as the roster has it with that many tracks."""
+
+        def found() -> models.ParticipantInfo | None:
+            others = self.participant.others.values()
+            return next(
+                (one for one in others if one.identity == identity and len(one.tracks) >= tracks),
+                None,
+            )
+
+        await self.participant.until(lambda: found() is not None, f"{identity} in the roster")
+        other = found()
+        assert other is not None
+        return other
+
+    async def until_sent_away(self) -> rtc.LeaveRequest:
+        """The Leave that the gateway sends."""
+        try:
+            await self.participant.until(lambda: self.participant.left is not None, "a Leave")
+        except ProbeError:
+            if self.participant.left is None:
+                raise
+        assert self.participant.left is not None
+        return self.participant.left
+
+    def ear(self, sid: str) -> Ear:
+        """What was heard of a track."""
+        return self._ears[sid]
+
+    def eye(self, sid: str) -> Eye:
+        """What was seen of a track."""
+        return self._eyes[sid]
+
+    def close_senses(self) -> None:
+        """Looks and listens no longer."""
+        for task in self._senses:
+            task.cancel()
+
+    # ---------------------------------------------------------------------------------- inside
+
+    def _note_path(self) -> None:
+        if self.participant.subscriber.connectionState == "connected" and not self.path_up_s:
+            self.path_up_s = asyncio.get_running_loop().time()
+        self.changes.tell()
+
+    def _attend(self, track: MediaStreamTrack) -> None:
+        self.tracks[track.id] = track
+        task = asyncio.ensure_future(self._sense(track))
+        self._senses.add(task)
+        task.add_done_callback(self._senses.discard)
+        self.changes.tell()
+
+    async def _sense(self, track: MediaStreamTrack) -> None:
+        ear, eye = self._ears[track.id], self._eyes[track.id]
+        try:
+            while True:
+                frame = await track.recv()
+                if isinstance(frame, AudioFrame):
+                    ear.take(samples_of(frame), frame.sample_rate)
+                elif isinstance(frame, VideoFrame):
+                    eye.take(frame)
+                self.changes.tell()
+        except MediaStreamError:
+            return
+
+
+@asynccontextmanager
+async def guest(url: str, token: str) -> AsyncIterator[Guest]:
+    """Joins, and leaves at the end. `url` begins with http://."""
+    joining = Guest(url, token)
+    try:
+        async with joining.participant:
+            yield joining
+    finally:
+        joining.close_senses()
+
+
+def samples_of(frame: AudioFrame) -> NDArray[np.int16]:
+    """The first channel of a decoded frame."""
+    channels = len(frame.layout.channels) if frame.format.is_packed else 1
+    return frame.to_ndarray().reshape(-1)[::channels].astype(np.int16)
