@@ -19,8 +19,9 @@ from jwt.utils import base64url_decode
 from gateway.auth.refusal import Cause, Refusal
 
 ALGORITHM: Final = "HS256"
-# Base64url without padding, three times. PyJWT would let "=" pass at the end of a part.
-COMPACT_FORM: Final = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+", re.ASCII)
+# Base64url without padding, three times. PyJWT would let "=" pass at the end of a part. A signature
+# may be empty: so is that of algorithm "none", whose bearer is told which algorithm is needed.
+COMPACT_FORM: Final = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*", re.ASCII)
 
 
 class SharedSecret(HMACAlgorithm):

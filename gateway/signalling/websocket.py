@@ -74,7 +74,10 @@ class ClientRoutes:
 
     async def _rtc(self, request: web.Request) -> web.StreamResponse:
         socket = web.WebSocketResponse(
-            max_msg_size=MAX_MESSAGE_BYTES, compress=False, timeout=CLOSE_S, autoping=True
+            max_msg_size=MAX_MESSAGE_BYTES + 1,  # aiohttp takes what is shorter than this
+            compress=False,
+            timeout=CLOSE_S,
+            autoping=True,
         )
         if not socket.can_prepare(request).ok:
             return web.Response(status=404, text="This path is for WebSockets.\n")
