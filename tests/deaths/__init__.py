@@ -1,0 +1,1 @@
+"""Deaths and signals of both processes, judged from what participants receive. Real processes."""
