@@ -6,7 +6,7 @@ The SDK speaks version 1 of the client protocol first and falls back. Its WebRTC
 import asyncio
 import contextlib
 from collections import defaultdict
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -80,6 +80,11 @@ class SdkParticipant:
 
     # ------------------------------------------------------------------------------- receiving
 
+    @property
+    def ears(self) -> Mapping[str, Ear]:
+        """What was heard of every track so far, by sid."""
+        return self._ears
+
     def ear(self, sid: str) -> Ear:
         """What was heard of a track."""
         return self._ears[sid]
@@ -87,6 +92,12 @@ class SdkParticipant:
     def eye(self, sid: str) -> Eye:
         """What was seen of a track."""
         return self._eyes[sid]
+
+    async def stats(self, kind: str) -> list[Any]:
+        """The SDK's statistics of that kind (libwebrtc's names), of both connections."""
+        stats = await self.room.get_rtc_stats()
+        every = [*stats.publisher_stats, *stats.subscriber_stats]
+        return [getattr(one, kind) for one in every if one.WhichOneof("stats") == kind]
 
     async def until_told(self, name: EventTypes, count: int = 1) -> tuple[Any, ...]:
         """The arguments of the `count`-th event of that name."""
