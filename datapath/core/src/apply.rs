@@ -179,6 +179,7 @@ impl Machine {
         for stream in transport.streams.clone() {
             self.delete_stream(stream);
         }
+        self.disarm(index);
         let Some(transport) = self.transports.remove(index) else { return };
         self.ids.remove(&transport.id);
         for ufrag in ufrags_of(&transport.row) {

@@ -102,6 +102,12 @@ impl Outbox {
         self.waiting.push_back(transport);
     }
 
+    /// Whether a transport's queue is going to be written.
+    #[cfg(debug_assertions)]
+    pub(crate) fn is_waiting(&self, transport: u32) -> bool {
+        self.waiting.contains(&transport) || self.released.contains(&transport)
+    }
+
     /// Keeps a buffer that is no longer needed.
     pub(crate) fn put_back(&mut self, mut datagram: Vec<u8>) {
         if self.spare.len() < SPARE_DATAGRAMS {

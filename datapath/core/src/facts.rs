@@ -149,4 +149,9 @@ impl Changed {
         self.known.remove(&row);
         Some(row)
     }
+
+    #[cfg(debug_assertions)]
+    pub(crate) fn audit(&self) {
+        assert_eq!(self.order.len(), self.known.len(), "a changed row is listed once");
+    }
 }

@@ -13,6 +13,9 @@ use crate::Time;
 const MAX_BYTES: usize = 512 * 1024;
 /// Most packets one source may keep.
 const MAX_PACKETS: usize = 2048;
+/// Most memory that one history takes.
+#[cfg(debug_assertions)]
+pub(crate) const MOST_BYTES: usize = MAX_BYTES + MAX_PACKETS * size_of::<Slot>();
 
 /// How a history starts and how long it shall reach back.
 #[derive(Clone, Copy, Debug)]

@@ -35,6 +35,8 @@
 #![forbid(unsafe_code)]
 
 mod apply;
+#[cfg(debug_assertions)]
+mod audit;
 mod carried;
 mod checks;
 mod control;

@@ -1,8 +1,7 @@
 //! The machine itself: its tables, its timers, its facts. What it does with a datagram is in
 //! `ingress`, what leaves it in `egress`, edits of the table in `apply`.
 
-use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,6 +17,10 @@ use crate::rows::RowId;
 use crate::slots::Slots;
 use crate::stream::Stream;
 use crate::transport::Transport;
+
+/// The least time from one service of a transport to the next, whoever asks: no timer can keep a
+/// worker busy.
+pub(crate) const LEAST_WAIT: Duration = Duration::from_micros(100);
 
 /// What a machine is told once.
 #[derive(Clone)]
@@ -53,7 +56,8 @@ pub struct Machine {
     pub(crate) addresses: HashMap<Address, u32>,
     pub(crate) outbox: Outbox,
     pub(crate) counters: Counters,
-    timers: BinaryHeap<Reverse<(Time, u32)>>,
+    /// When the transport of an index is to be served: one entry for each that is armed.
+    pub(crate) timers: BTreeSet<(Time, u32)>,
     pub(crate) changed: Changed,
     ended: VecDeque<Facts>,
     /// Scratch space: sequence numbers to ask for.
@@ -77,7 +81,7 @@ impl Machine {
             addresses: HashMap::new(),
             outbox: Outbox::default(),
             counters: Counters::default(),
-            timers: BinaryHeap::new(),
+            timers: BTreeSet::new(),
             changed: Changed::default(),
             ended: VecDeque::new(),
             asked: Vec::new(),
@@ -109,34 +113,38 @@ impl Machine {
     /// When `handle_timeout` is due, if nothing else happens.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Time> {
-        self.timers.peek().map(|Reverse((at, _))| *at)
+        self.timers.first().map(|(at, _)| *at)
     }
 
     /// Does what is due.
     pub fn handle_timeout(&mut self, now: Time) {
-        while let Some(Reverse((at, index))) = self.timers.peek().copied() {
-            if at > now {
-                break;
-            }
-            self.timers.pop();
+        while let Some((_, index)) = self.timers.first().copied().filter(|(at, _)| *at <= now) {
+            self.timers.pop_first();
             let Some(transport) = self.transports.get_mut(index) else { continue };
-            if transport.armed != Some(at) {
-                continue; // an earlier wake took its place
-            }
             transport.armed = None;
             if let Some(next) = self.serve(now, index) {
-                self.wake(index, next.max(now.plus(Duration::from_micros(100))));
+                self.wake(index, next.max(now.plus(LEAST_WAIT)));
             }
         }
     }
 
     /// Sees to it that a transport is served no later than `at`.
     pub(crate) fn wake(&mut self, index: u32, at: Time) {
-        if let Some(transport) = self.transports.get_mut(index)
-            && transport.armed.is_none_or(|armed| at < armed)
-        {
-            transport.armed = Some(at);
-            self.timers.push(Reverse((at, index)));
+        let Some(transport) = self.transports.get_mut(index) else { return };
+        if transport.armed.is_some_and(|armed| armed <= at) {
+            return;
+        }
+        if let Some(later) = transport.armed.replace(at) {
+            self.timers.remove(&(later, index));
+        }
+        self.timers.insert((at, index));
+    }
+
+    /// Takes a transport's timer away.
+    pub(crate) fn disarm(&mut self, index: u32) {
+        let armed = self.transports.get_mut(index).and_then(|transport| transport.armed.take());
+        if let Some(at) = armed {
+            self.timers.remove(&(at, index));
         }
     }
 

@@ -18,7 +18,7 @@ pub(crate) const SILENT_AFTER: Duration = Duration::from_secs(10);
 /// Without one for this long a path is lost (RFC 7675 section 5.1 lets consent live 30 s).
 pub(crate) const LOST_AFTER: Duration = Duration::from_secs(30);
 /// Addresses one transport may be reached from at a time; a client with many interfaces has few.
-const MOST: usize = 16;
+pub(crate) const MOST_PATHS: usize = 16;
 
 /// Where datagrams come from and go to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -118,6 +118,12 @@ impl Paths {
         [newest.plus(SILENT_AFTER), newest.plus(LOST_AFTER)].into_iter().find(|at| *at > now)
     }
 
+    /// The path last chosen, valid or not.
+    #[cfg(debug_assertions)]
+    pub(crate) const fn chosen(&self) -> Option<Address> {
+        self.current
+    }
+
     /// Every address known, valid or not.
     pub(crate) fn addresses(&self) -> impl Iterator<Item = Address> + '_ {
         self.known.iter().map(|path| path.address)
@@ -159,7 +165,7 @@ impl Paths {
             return Ok(Checked::default());
         }
         let mut evicted = None;
-        if self.known.len() == MOST {
+        if self.known.len() == MOST_PATHS {
             let current = self.current;
             let (at, oldest) = self
                 .known

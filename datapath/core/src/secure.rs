@@ -4,7 +4,7 @@ use crate::Time;
 use crate::counters::Drop;
 use crate::dtls::{Failure, Output, Refused};
 use crate::facts::{DtlsFailure, DtlsState};
-use crate::machine::Machine;
+use crate::machine::{LEAST_WAIT, Machine};
 use crate::path::Address;
 use crate::transport::Srtp;
 
@@ -59,6 +59,7 @@ impl Machine {
             }
         };
         self.record = record;
+        let due = due.map(|due| due.max(now.plus(LEAST_WAIT)));
         if let Some(due) = due {
             self.wake(index, due);
         }

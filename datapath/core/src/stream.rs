@@ -20,7 +20,7 @@ use crate::rows::{MediaKind, RowId, StreamRow};
 
 /// SSRCs that one stream may latch; a browser uses three encodings and may change each once in a
 /// while. The oldest gives way.
-const MOST_SOURCES: usize = 8;
+pub(crate) const MOST_SOURCES: usize = 8;
 /// A source that was silent this long gives way to another of the same stream. Lower: two sources
 /// that overlap while a browser changes over flap. Higher: the picture stands still that long.
 const GIVES_WAY: Duration = Duration::from_millis(300);

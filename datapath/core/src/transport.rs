@@ -65,7 +65,7 @@ pub(crate) struct Transport {
     pub(crate) cname: Cname,
     /// SSRC under which reports and feedback leave.
     pub(crate) own_ssrc: u32,
-    /// The earliest moment at which the timer heap will look at this transport.
+    /// When it is to be served; `Machine::timers` has an entry for it.
     pub(crate) armed: Option<Time>,
     pub(crate) facts: TransportFacts,
     pub(crate) revision: u64,

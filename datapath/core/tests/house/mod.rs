@@ -197,6 +197,8 @@ impl House {
                 let datagrams = transmit.bytes.chunks(transmit.segment_bytes);
                 sent.extend(datagrams.map(|datagram| (transmit.remote, datagram.to_vec())));
             }
+            #[cfg(debug_assertions)]
+            self.machine.audit();
             if sent.is_empty() {
                 return;
             }
