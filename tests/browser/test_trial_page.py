@@ -1,5 +1,7 @@
 """The trial page as a doctor and a patient use it, served by the gateway itself."""
 
+import os
+import signal
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -125,7 +127,7 @@ async def test_buttons_mute_stop_the_camera_and_hang_up(
     await expect(picture).to_be_visible()
     await moving(patient, "Doctor")
     await press(doctor, "Hang up")
-    await expect(state(doctor)).to_have_text("You have left the consultation")
+    await expect(doctor.get_by_role("heading")).to_have_text("You have left the consultation")
     await expect(state(patient)).to_have_text("The other person has left")
     await doctor.screenshot(path=tmp_path / "ended.png")
     await press(doctor, "Join again")
@@ -140,10 +142,28 @@ async def test_the_same_link_in_another_window_moves_the_call_there(
     await press(first, "Join the consultation")
     await expect(state(first)).to_have_text("Waiting for the other person")
     await press(second, "Join the consultation")
-    await expect(state(first)).to_have_text("Opened in another place")
+    await expect(first.get_by_role("heading")).to_have_text("Opened in another place")
     await press(first, "Move it here")
-    await expect(state(second)).to_have_text("Opened in another place")
+    await expect(second.get_by_role("heading")).to_have_text("Opened in another place")
     await expect(state(first)).to_have_text("Waiting for the other person")
+
+
+async def test_sound_and_picture_come_back_after_the_datapath_has_died(
+    visit: Visit, token: Token, running: GatewayProcess
+) -> None:
+    doctor, patient = await visit(token("doctor")), await visit(token("patient"))
+    for page in (doctor, patient):
+        await press(page, "Join the consultation")
+    await moving(doctor, "Patient")
+    await moving(patient, "Doctor")
+    died = len(running.events("program_started", program="datapath"))
+    active = len(running.events("participant_activated"))
+    os.kill(await running.pid_of("datapath", start=died), signal.SIGKILL)
+    await running.event("participant_activated", count=active + 2)
+    await expect(state(doctor)).to_have_text("Connected with Patient")
+    await expect(state(patient)).to_have_text("Connected with Doctor")
+    await moving(doctor, "Patient")
+    await moving(patient, "Doctor")
 
 
 @pytest.mark.parametrize(

@@ -1,20 +1,31 @@
 // One visit to a room: joins, publishes what there is to publish, and tells in which phase it is.
 // Not here: what is shown (view.ts, others.ts) and why it ended in words (endings.ts).
 
-import { Room, RoomEvent, Track, type LocalVideoTrack } from "livekit-client";
+import {
+  ConnectionState,
+  LocalVideoTrack,
+  Room,
+  RoomEvent,
+  Track,
+  type LocalTrack,
+} from "livekit-client";
 import { openDevices, problemOf, type Device } from "./devices";
-import { endingOf, refusalOf } from "./endings";
+import { endingOf, refusalOf, saidEnding } from "./endings";
+import { follow } from "./follow";
 import { nameOf } from "./others";
-import type { Phase } from "./phase";
+import type { Ending, Phase } from "./phase";
 import type { Ticket } from "./ticket";
 
-/** Whether our own devices send. "forbidden": the link allows to watch and listen only. */
-export type Sending = Readonly<Record<Device, boolean>> | "forbidden";
+/**
+ * Whether our own devices send. "starting": they are being opened, perhaps the person is asked.
+ * "forbidden": the link allows to watch and listen only.
+ */
+export type Sending = Readonly<Record<Device, boolean>> | "starting" | "forbidden";
 
 export interface CallListener {
   readonly onPhase: (phase: Phase) => void;
   readonly onSending: (sending: Sending) => void;
-  readonly onSelf: (track: LocalVideoTrack | undefined) => void;
+  readonly onSelf: (track: LocalVideoTrack) => void;
   readonly onProblems: (sentences: readonly string[]) => void;
   /** The browser plays sound only after a click: true while it waits for one. */
   readonly onSilenced: (silenced: boolean) => void;
@@ -27,43 +38,46 @@ export class Call {
     publishDefaults: { simulcast: false },
   });
   private someoneWasHere = false;
+  private joined = false;
+  private starting = true;
+  private over = false;
 
   constructor(private readonly listener: CallListener) {
     const { room } = this;
-    const recount = (): void => this.tellWhoIsHere();
-    const interrupted = (): void => listener.onPhase({ at: "reconnecting" });
-    const sending = (): void => this.tellSending();
+    const interrupted = (): void => {
+      if (!this.over) listener.onPhase({ at: "reconnecting" });
+    };
+    follow(room, () => {
+      this.tellWhoIsHere();
+      this.tellSending();
+    });
     room
-      .on(RoomEvent.ParticipantConnected, recount)
-      .on(RoomEvent.ParticipantDisconnected, recount)
-      .on(RoomEvent.Reconnected, recount)
       .on(RoomEvent.SignalReconnecting, interrupted)
       .on(RoomEvent.Reconnecting, interrupted)
-      .on(RoomEvent.TrackMuted, sending)
-      .on(RoomEvent.TrackUnmuted, sending)
-      .on(RoomEvent.LocalTrackPublished, sending)
-      .on(RoomEvent.LocalTrackUnpublished, sending)
-      .on(RoomEvent.ParticipantPermissionsChanged, sending)
+      .on(RoomEvent.Disconnected, (reason) => {
+        // Before the join is through, its own failure says more, and comes right after.
+        const ending = this.joined ? endingOf(reason) : saidEnding(reason);
+        if (ending !== undefined) this.end(ending);
+      })
       .on(RoomEvent.AudioPlaybackStatusChanged, () => listener.onSilenced(!room.canPlaybackAudio));
   }
 
   /** Joins and publishes. Tells a phase whatever happens; never rejects. */
   async join(ticket: Ticket): Promise<void> {
     this.listener.onPhase({ at: "connecting" });
+    this.listener.onSending("starting");
     try {
       // Devices are opened only for somebody who was let in.
       await this.room.connect(location.origin, ticket.token);
     } catch (error) {
-      const ending = refusalOf(error, ticket, Date.now());
-      this.listener.onPhase({ at: "over", ending });
+      this.end(refusalOf(error, ticket, Date.now()));
       return;
     }
-    this.room.on(RoomEvent.Disconnected, (reason) => {
-      this.listener.onPhase({ at: "over", ending: endingOf(reason) });
-    });
+    this.joined = true;
     this.tellWhoIsHere();
-    this.tellSending();
     if (this.mayPublish) await this.publish();
+    this.starting = false;
+    this.tellSending();
   }
 
   /** Mutes or unmutes a device; opens it if it was not there. */
@@ -72,9 +86,9 @@ export class Call {
     try {
       if (device === "camera") await own.setCameraEnabled(!own.isCameraEnabled);
       else await own.setMicrophoneEnabled(!own.isMicrophoneEnabled);
-      this.listener.onProblems([]);
+      this.tellProblems([]);
     } catch (error) {
-      this.listener.onProblems([problemOf(device, error)]);
+      this.tellProblems([problemOf(device, error)]);
     }
     this.tellSending();
   }
@@ -89,22 +103,31 @@ export class Call {
 
   private async publish(): Promise<void> {
     const { tracks, problems } = await openDevices();
-    this.listener.onProblems(problems);
-    const own = this.room.localParticipant;
-    for (const track of tracks) {
-      if (track.kind === Track.Kind.Video) this.listener.onSelf(track as LocalVideoTrack);
-      // The call may have ended while the browser asked for permission.
-      if (this.room.state === "disconnected") track.stop();
-      else await own.publishTrack(track).catch((error: unknown) => this.failed(error));
+    this.tellProblems(problems);
+    // The call may have ended while the browser asked for permission.
+    if (this.room.state === ConnectionState.Disconnected) tracks.forEach((track) => track.stop());
+    else await Promise.all(tracks.map((track) => this.send(track)));
+  }
+
+  private async send(track: LocalTrack): Promise<void> {
+    if (track instanceof LocalVideoTrack && !this.over) this.listener.onSelf(track);
+    try {
+      await this.room.localParticipant.publishTrack(track);
+    } catch {
+      track.stop();
+      this.tellProblems(["Your sound or picture could not be sent. Hang up, then join again."]);
     }
   }
 
-  private failed(error: unknown): void {
-    console.warn("publishing failed", error);
-    this.listener.onProblems(["Your sound or picture could not be sent. Hang up and join again."]);
+  /** The first reason counts: what follows is its echo. */
+  private end(ending: Ending): void {
+    if (this.over) return;
+    this.over = true;
+    this.listener.onPhase({ at: "over", ending });
   }
 
   private tellWhoIsHere(): void {
+    if (this.over || this.room.state !== ConnectionState.Connected) return;
     const names = [...this.room.remoteParticipants.values()].map(nameOf);
     this.someoneWasHere ||= names.length > 0;
     this.listener.onPhase(
@@ -112,14 +135,21 @@ export class Call {
     );
   }
 
+  private tellProblems(sentences: readonly string[]): void {
+    if (!this.over) this.listener.onProblems(sentences);
+  }
+
   private tellSending(): void {
+    if (this.over) return;
     const own = this.room.localParticipant;
-    if (this.mayPublish) {
+    if (this.starting) {
+      this.listener.onSending("starting");
+    } else if (this.mayPublish) {
       this.listener.onSending({ microphone: own.isMicrophoneEnabled, camera: own.isCameraEnabled });
     } else {
       this.listener.onSending("forbidden");
     }
-    const track = own.getTrackPublication(Track.Source.Camera)?.videoTrack;
-    if (track !== undefined) this.listener.onSelf(track as LocalVideoTrack);
+    const track = own.getTrackPublication(Track.Source.Camera)?.track;
+    if (track instanceof LocalVideoTrack) this.listener.onSelf(track);
   }
 }

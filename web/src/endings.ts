@@ -59,9 +59,14 @@ const BY_REASON: Partial<Record<DisconnectReason, Ending>> = {
   },
 };
 
+/** Why a call ended, if the gateway or the person said so. */
+export function saidEnding(reason: DisconnectReason | undefined): Ending | undefined {
+  return reason === undefined ? undefined : BY_REASON[reason];
+}
+
 /** Why a call that stood has ended. */
 export function endingOf(reason: DisconnectReason | undefined): Ending {
-  return (reason !== undefined && BY_REASON[reason]) || LOST;
+  return saidEnding(reason) ?? LOST;
 }
 
 /** Why a join did not succeed. `nowMs` tells an expired link from another refused one. */
@@ -71,7 +76,9 @@ export function refusalOf(error: unknown, ticket: Ticket, nowMs: number): Ending
     case ConnectionErrorReason.NotAllowed:
       return { ...(isPast(ticket, nowMs) ? EXPIRED : REFUSED), detail: wordsOf(error) };
     case ConnectionErrorReason.LeaveRequest:
-      return endingOf(error.context as DisconnectReason);
+      return endingOf(undefined);
+    case ConnectionErrorReason.Cancelled:
+      return endingOf(DisconnectReason.CLIENT_INITIATED);
     default:
       return UNREACHABLE;
   }

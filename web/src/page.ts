@@ -24,8 +24,7 @@ async function join(): Promise<void> {
     return;
   }
   await call?.hangUp();
-  view.showProblems([]);
-  view.showSelf(undefined);
+  view.clear();
   call = new Call({
     onPhase: view.showPhase,
     onSending: view.showSending,
@@ -39,7 +38,6 @@ async function join(): Promise<void> {
 
 function welcome(): void {
   const ticket = ticketOf(location.hash);
-  view.showSending({ microphone: false, camera: false });
   view.showPhase(
     ticket === undefined
       ? { at: "over", ending: NO_TICKET }

@@ -40,7 +40,7 @@ export function stateLine(phase: Phase): string {
     case "reconnecting":
       return "Connection interrupted, reconnecting…";
     case "over":
-      return phase.ending.title;
+      return "Not connected";
   }
 }
 

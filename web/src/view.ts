@@ -30,17 +30,17 @@ export class View {
     const before = document.body.dataset["phase"];
     document.body.dataset["phase"] = phase.at;
     const line = stateLine(phase);
-    find("state").textContent = line;
-    document.title = phase.at === "welcome" ? this.title : `${line} · ${this.title}`;
-    find("nobody").textContent = emptyStage(phase);
+    say("state", line);
+    say("nobody", emptyStage(phase));
     const card = cardOf(phase);
+    document.title = `${card?.title ?? line} · ${this.title}`;
     find("card").hidden = card === undefined;
     find("call").hidden = card !== undefined;
     if (card !== undefined) {
-      find("card-title").textContent = card.title;
-      find("card-text").textContent = card.text;
-      find("card-detail").textContent = card.detail;
-      find("card-action").textContent = card.action;
+      say("card-title", card.title);
+      say("card-text", card.text);
+      say("card-detail", card.detail);
+      say("card-action", card.action);
       find("card-action").hidden = card.action === "";
     }
     this.moveFocus(before, phase);
@@ -48,20 +48,26 @@ export class View {
 
   /** Shows what our own devices do, on the buttons that change it. */
   readonly showSending = (sending: Sending): void => {
-    const forbidden = sending === "forbidden";
-    const { microphone, camera } = forbidden ? { microphone: false, camera: false } : sending;
-    showControl("microphone", microphone, microphone ? "Mute" : "Unmute", forbidden);
-    showControl("camera", camera, camera ? "Stop camera" : "Start camera", forbidden);
+    const fixed = typeof sending === "string";
+    // While devices start, the buttons show what they will be.
+    const on = sending === "starting";
+    const { microphone, camera } = fixed ? { microphone: on, camera: on } : sending;
+    showControl("microphone", microphone, microphone ? "Mute" : "Unmute", fixed);
+    showControl("camera", camera, camera ? "Stop camera" : "Start camera", fixed);
     this.self.hidden = !camera;
-    find("self-caption").textContent = forbidden
-      ? "You watch and listen only"
-      : selfCaption(microphone, camera);
+    say("self-caption", selfCaption(sending));
+  };
+
+  /** Nothing of an earlier call is left on the page. */
+  readonly clear = (): void => {
+    this.self.srcObject = null;
+    this.showProblems([]);
+    this.showSilenced(false);
   };
 
   /** Shows our own picture, mirrored as people know it. */
-  readonly showSelf = (track: LocalVideoTrack | undefined): void => {
-    if (track === undefined) this.self.srcObject = null;
-    else if (!track.attachedElements.includes(this.self)) track.attach(this.self);
+  readonly showSelf = (track: LocalVideoTrack): void => {
+    if (!track.attachedElements.includes(this.self)) track.attach(this.self);
   };
 
   /** Shows sentences that the person should act on; an empty list takes them away. */
@@ -76,11 +82,14 @@ export class View {
   /** Keyboard and screen reader follow when card and call take turns. */
   private moveFocus(before: string | undefined, phase: Phase): void {
     if (phase.at === "over") find("card-title").focus();
-    else if (phase.at === "connecting" && before !== "connecting") find("microphone").focus();
+    else if (phase.at === "connecting" && before !== "connecting") find("call").focus();
   }
 }
 
-function selfCaption(microphone: boolean, camera: boolean): string {
+function selfCaption(sending: Sending): string {
+  if (sending === "starting") return "Starting camera and microphone…";
+  if (sending === "forbidden") return "You watch and listen only";
+  const { microphone, camera } = sending;
   if (camera) return microphone ? "You" : "You, muted";
   return microphone ? "Your camera is off" : "Your camera and microphone are off";
 }
@@ -99,6 +108,12 @@ function paragraph(sentence: string): HTMLElement {
   const element = document.createElement("p");
   element.textContent = sentence;
   return element;
+}
+
+/** Writes only what is new: a screen reader would say the same sentence again. */
+function say(id: string, text: string): void {
+  const element = find(id);
+  if (element.textContent !== text) element.textContent = text;
 }
 
 /** An element that index.html has. */

@@ -20,6 +20,8 @@ import { pictureTrack, toneTrack } from "./sources";
 
 type Kind = "audio" | "video";
 
+const LOOK_EVERY_MS = 50;
+
 export interface Joined {
   /** Empty when the join succeeded, else the client's name for why not. */
   readonly refusal: string;
@@ -44,6 +46,7 @@ export class Visitor {
   private readonly eyes = new Map<string, Eye>();
   private readonly ears = new Map<string, Ear>();
   private readonly published = new Map<Kind, LocalTrackPublication>();
+  private readonly attended = new WeakSet<RemoteTrack>();
   private room = new Room();
 
   /** Joins. Never rejects: a refusal is an answer. */
@@ -169,7 +172,7 @@ export class Visitor {
     room
       .on(RoomEvent.ParticipantConnected, (one) => diary.note("joined", one.identity))
       .on(RoomEvent.ParticipantDisconnected, (one) => diary.note("left", one.identity))
-      .on(RoomEvent.TrackSubscribed, (track, _, one) => this.attend(track, one))
+      .on(RoomEvent.TrackSubscribed, () => this.attendAll(room))
       .on(RoomEvent.TrackUnsubscribed, (track, _, one) => this.forget(track, one))
       .on(RoomEvent.TrackUnpublished, (it, one) => diary.note("unpublished", one.identity, it.kind))
       .on(RoomEvent.TrackMuted, (it, one) => diary.note(`${it.kind} muted`, one.identity))
@@ -179,9 +182,21 @@ export class Visitor {
       .on(RoomEvent.Disconnected, (reason) =>
         diary.note("disconnected", "", DisconnectReason[reason ?? 0]),
       );
+    // After a full reconnect the client may keep events to itself, see web/src/follow.ts.
+    setInterval(() => this.attendAll(room), LOOK_EVERY_MS);
+  }
+
+  private attendAll(room: Room): void {
+    for (const participant of room.remoteParticipants.values()) {
+      for (const { track } of participant.trackPublications.values()) {
+        if (track !== undefined) this.attend(track, participant);
+      }
+    }
   }
 
   private attend(track: RemoteTrack, { identity }: RemoteParticipant): void {
+    if (this.attended.has(track)) return;
+    this.attended.add(track);
     const element = track.attach();
     if (element instanceof HTMLVideoElement) {
       this.eyes.set(identity, new Eye(element, this.diary.changed));
