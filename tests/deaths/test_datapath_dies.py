@@ -40,6 +40,24 @@ async def test_supervised_both_hear_each_other_again_within_4_s(
         )
 
 
+async def test_supervised_both_processes_die_and_clients_find_back_by_a_refused_resume(
+    served: GatewayProcess, room: str, figures: Figures
+) -> None:
+    async with consultation(served.http, room) as people:
+        killed_s = now_s()
+        for program in ("control", "datapath"):
+            os.kill(await served.pid_of(program), signal.SIGKILL)
+        for person in people:
+            assert await person.until_socket_lost() is None
+        await asyncio.gather(*(served.pid_of(one, start=2) for one in ("control", "datapath")))
+        await served.until_ready()
+        for person in people:
+            assert_called_back((await person.session.resume()).leave)
+        await asyncio.gather(*(person.rejoin(closes_first=True) for person in people))
+        received_s = await both_receive(people, after_s=now_s())
+        figures.note("both killed: both hear and see again after, aiortc", received_s - killed_s)
+
+
 async def test_while_it_is_away_a_join_waits_5_s_and_is_told_to_try_again(
     units: TwoUnits, room: str, figures: Figures
 ) -> None:
