@@ -5,19 +5,20 @@ A second WebRTC stack beside libwebrtc, and one whose inside a test may look int
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 import numpy as np
-from aiortc import MediaStreamTrack
+from aiortc import MediaStreamTrack, RTCRtpSender
 from aiortc.mediastreams import MediaStreamError
+from aiortc.stats import RTCRemoteInboundRtpStreamStats
 from av import AudioFrame, VideoFrame
 from livekit.protocol import models, rtc
 from numpy.typing import NDArray
 
 from gateway.probe.participant import Participant, ProbeError
 from gateway.probe.tracks import PictureTrack, ToneTrack
-from tests.integration.senses import Ear, Eye
+from tests.integration.senses import Ear, Eye, forget
 from tests.integration.waiting import Changes
 
 
@@ -89,6 +90,27 @@ class Guest:
     def eye(self, sid: str) -> Eye:
         """What was seen of a track."""
         return self._eyes[sid]
+
+    def forget_senses(self) -> None:
+        """What was heard and seen before is of no interest."""
+        forget(self._ears, self._eyes)
+
+    def sender_of(self, sid: str) -> RTCRtpSender:
+        """What sends a track of its own."""
+        senders = self.participant.publisher.getSenders()
+        return next(one for one in senders if one.track is self.published[sid])
+
+    async def until_reported(
+        self, sid: str, condition: Callable[[RTCRemoteInboundRtpStreamStats], bool]
+    ) -> RTCRemoteInboundRtpStreamStats:
+        """What the gateway reports about a track of its own, as soon as the condition holds."""
+        sender = self.sender_of(sid)
+        async with asyncio.timeout(10):
+            while True:
+                for one in (await sender.getStats()).values():
+                    if isinstance(one, RTCRemoteInboundRtpStreamStats) and condition(one):
+                        return one
+                await asyncio.sleep(0.05)
 
     def close_senses(self) -> None:
         """Looks and listens no longer."""

@@ -16,7 +16,7 @@ from livekit import rtc
 from livekit.rtc.room import EventTypes
 
 from gateway.probe import content
-from tests.integration.senses import Ear, Eye
+from tests.integration.senses import Ear, Eye, forget
 from tests.integration.waiting import Changes
 
 PICTURES_PER_S = 20
@@ -92,6 +92,10 @@ class SdkParticipant:
     def eye(self, sid: str) -> Eye:
         """What was seen of a track."""
         return self._eyes[sid]
+
+    def forget_senses(self) -> None:
+        """What was heard and seen before is of no interest."""
+        forget(self._ears, self._eyes)
 
     async def stats(self, kind: str) -> list[Any]:
         """The SDK's statistics of that kind (libwebrtc's names), of both connections."""

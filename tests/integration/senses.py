@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -52,6 +53,11 @@ class Ear:
         self.blocks.append(Block(_now_s(), tone_of(together[:block], rate_hz)))
         return True
 
+    @property
+    def listened_ms(self) -> int:
+        """How much sound there was, tone or not."""
+        return BLOCK_MS * len(self.blocks)
+
     def heard_ms(self, hz: int) -> int:
         """How long that tone was heard."""
         return BLOCK_MS * sum(1 for block in self.blocks if abs(block.hz - hz) <= BLOCK_MS // 10)
@@ -82,6 +88,12 @@ class Eye:
         return len(self.pictures)
 
     @property
+    def share_seen(self) -> float:
+        """Of the pictures between the first and the last one seen, how many were seen."""
+        first, last = self.pictures[0].number, self.pictures[-1].number
+        return self.seen / (last - first + 1)
+
+    @property
     def is_in_order(self) -> bool:
         """Whether the numbers only grew."""
         numbers = [picture.number for picture in self.pictures]
@@ -90,6 +102,15 @@ class Eye:
     def longest_gap_s(self) -> float:
         """The longest time between two pictures."""
         return _longest_gap_s([picture.at_s for picture in self.pictures])
+
+
+def forget(ears: Mapping[str, Ear], eyes: Mapping[str, Eye]) -> None:
+    """Begins to count anew."""
+    for ear in ears.values():
+        ear.blocks.clear()
+    for eye in eyes.values():
+        eye.pictures.clear()
+        eye.strange = 0
 
 
 def tone_of(samples: NDArray[np.int16], rate_hz: int) -> int:
