@@ -51,8 +51,10 @@ pub enum Drop {
     Padding,
     /// A retransmission of a packet that is no longer of use.
     RtxStale,
-    /// A packet that arrived twice under different numbers, or after its retransmission.
+    /// A packet that arrived after its retransmission, or was retransmitted in vain.
     Duplicate,
+    /// A packet so late that newer ones took its place in the history.
+    TooLate,
     /// A packet too large to be forwarded.
     TooLarge,
     /// A queued packet whose history was overwritten before its release.
@@ -67,7 +69,7 @@ pub enum Drop {
 
 impl Drop {
     /// All reasons, in the order of their numbers.
-    pub const ALL: [Self; 29] = [
+    pub const ALL: [Self; 30] = [
         Self::Unclassified,
         Self::TurnChannel,
         Self::StunMalformed,
@@ -92,6 +94,7 @@ impl Drop {
         Self::Padding,
         Self::RtxStale,
         Self::Duplicate,
+        Self::TooLate,
         Self::TooLarge,
         Self::Overwritten,
         Self::NackUnanswered,
@@ -127,6 +130,7 @@ impl Drop {
             Self::Padding => "padding",
             Self::RtxStale => "rtx_stale",
             Self::Duplicate => "duplicate",
+            Self::TooLate => "too_late",
             Self::TooLarge => "too_large",
             Self::Overwritten => "overwritten",
             Self::NackUnanswered => "nack_unanswered",

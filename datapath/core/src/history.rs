@@ -65,6 +65,17 @@ struct Slot {
     kept_ms: u32,
 }
 
+/// Why a packet is not kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Unkept {
+    /// It is here already.
+    Known,
+    /// Newer ones took its place: it came too late.
+    TooLate,
+    /// No ring of ours holds it.
+    TooLarge,
+}
+
 #[derive(Debug)]
 pub(crate) struct History {
     shape: Shape,
@@ -91,21 +102,35 @@ impl History {
         }
     }
 
-    /// Keeps a packet, whose payload is not empty. Says whether it was new; a packet older than what
-    /// its slot holds by now is not.
-    pub(crate) fn push(&mut self, now: Time, meta: Meta, carried: &[u8], payload: &[u8]) -> bool {
+    /// Keeps a packet, whose payload is not empty.
+    ///
+    /// # Errors
+    /// [`Unkept`]: nothing changed.
+    pub(crate) fn push(
+        &mut self,
+        now: Time,
+        meta: Meta,
+        carried: &[u8],
+        payload: &[u8],
+    ) -> Result<(), Unkept> {
         let bytes = carried.len() + payload.len();
-        if carried.len() > usize::from(u8::MAX) || bytes > self.bytes.len() / 2 {
-            return false;
+        if carried.len() > usize::from(u8::MAX) || bytes > MAX_BYTES / 2 {
+            return Err(Unkept::TooLarge);
         }
         let slot = &self.slots[self.slot_index(meta.sequence)];
-        if slot.bytes > 0 && slot.meta.sequence >= meta.sequence {
-            return false;
+        if slot.bytes > 0 && slot.meta.sequence == meta.sequence {
+            return Err(Unkept::Known);
+        }
+        if slot.bytes > 0 && slot.meta.sequence > meta.sequence {
+            return Err(Unkept::TooLate);
+        }
+        while bytes > self.bytes.len() / 2 {
+            self.grow(self.bytes.len() * 2, self.slots.len());
         }
         let kept_ms = now_ms(now);
         self.grow_if_lapping(now, bytes, meta.sequence);
         self.place(kept_ms, meta, carried, payload);
-        true
+        Ok(())
     }
 
     /// The packet of that number, while it is kept.
@@ -214,7 +239,7 @@ mod tests {
     #[test]
     fn a_packet_comes_back_as_it_was_kept() {
         let mut history = History::new(AUDIO, ms(0));
-        assert!(history.push(ms(0), meta(7), &[1, 2], &[3, 4, 5]));
+        assert_eq!(history.push(ms(0), meta(7), &[1, 2], &[3, 4, 5]), Ok(()));
         let kept = history.get(7).expect("kept");
         assert_eq!((kept.carried, kept.payload), (&[1u8, 2][..], &[3u8, 4, 5][..]));
         assert!(history.get(8).is_none());
@@ -223,17 +248,33 @@ mod tests {
     #[test]
     fn a_packet_is_kept_once() {
         let mut history = History::new(AUDIO, ms(0));
-        assert!(history.push(ms(0), meta(7), &[], &[1]));
-        assert!(!history.push(ms(0), meta(7), &[], &[2]));
+        assert_eq!(history.push(ms(0), meta(7), &[], &[1]), Ok(()));
+        assert_eq!(history.push(ms(0), meta(7), &[], &[2]), Err(Unkept::Known));
         assert_eq!(history.get(7).expect("kept").payload, [1]);
+    }
+
+    #[test]
+    fn a_packet_older_than_what_took_its_place_is_too_late() {
+        let mut history = History::new(AUDIO, ms(0));
+        assert_eq!(history.push(ms(0), meta(7 + 32), &[], &[1]), Ok(()));
+        assert_eq!(history.push(ms(0), meta(7), &[], &[2]), Err(Unkept::TooLate));
+    }
+
+    #[test]
+    fn sound_in_packets_as_large_as_a_datagram_is_kept() {
+        let mut history = History::new(AUDIO, ms(0));
+        assert_eq!(history.push(ms(0), meta(6), &[1], &[6; 100]), Ok(()));
+        assert_eq!(history.push(ms(20), meta(7), &[1; 255], &[7; 1500]), Ok(()));
+        assert_eq!(history.get(7).expect("kept").payload, [7; 1500]);
+        assert_eq!(history.get(6).expect("kept").payload, [6; 100]);
     }
 
     #[test]
     fn a_fast_stream_grows_to_one_second_and_a_slow_one_does_not_grow() {
         let (mut fast, mut slow) = (History::new(VIDEO, ms(0)), History::new(VIDEO, ms(0)));
         for number in 0..1000 {
-            fast.push(ms(number * 4), meta(number), &[], &[0; 1200]);
-            slow.push(ms(number * 100), meta(number), &[], &[0; 1200]);
+            fast.push(ms(number * 4), meta(number), &[], &[0; 1200]).expect("new");
+            slow.push(ms(number * 100), meta(number), &[], &[0; 1200]).expect("new");
         }
         assert!(fast.get(999 - 240).is_some(), "250 packets a second are kept for about a second");
         assert_eq!(slow.footprint_bytes(), History::new(VIDEO, ms(0)).footprint_bytes());
@@ -250,7 +291,7 @@ mod tests {
             for (sequence, bytes, wait) in packets {
                 now += wait;
                 let payload = vec![(sequence + bytes as u64) as u8; bytes];
-                if history.push(ms(now), meta(sequence), &[9], &payload) {
+                if history.push(ms(now), meta(sequence), &[9], &payload).is_ok() {
                     known.insert(sequence, payload);
                 }
                 prop_assert!(history.footprint_bytes() <= MAX_BYTES + MAX_PACKETS * size_of::<Slot>());

@@ -12,7 +12,7 @@ use crate::carried::{Carried, Hop};
 use crate::counters::Drop;
 use crate::feedback::nack::Repair;
 use crate::feedback::transport_cc::TransportCcRecorder;
-use crate::history::Meta;
+use crate::history::{Meta, Unkept};
 use crate::machine::Machine;
 use crate::path::Address;
 use crate::rows::MediaKind;
@@ -163,10 +163,8 @@ impl Machine {
         let meta = Meta { sequence, timestamp: packet.timestamp, codec, marker: packet.marker };
         let kept = if arrived.payload.is_empty() {
             Err(Drop::Padding)
-        } else if source.history.push(now, meta, arrived.carried, arrived.payload) {
-            Ok(())
         } else {
-            Err(Drop::Duplicate)
+            source.history.push(now, meta, arrived.carried, arrived.payload).map_err(unkept)
         };
         if repair == Repair::GivenUp && kind == MediaKind::Video {
             stream.key_frame.request(now);
@@ -206,13 +204,11 @@ impl Machine {
             codec,
             marker: arrived.packet.marker,
         };
-        let new = source.history.push(now, meta, arrived.carried, payload);
+        let kept = source.history.push(now, meta, arrived.carried, payload).map_err(unkept);
         if let (Some(sample), Some(transport)) = (round_trip, self.transports.get_mut(index)) {
             transport.measured(sample);
         }
-        if !new {
-            return Err(Drop::Duplicate);
-        }
+        kept?;
         note_key_frame(stream, codec, payload);
         self.counters.rtx_recovered += 1;
         self.fan_out(now, arrived.origin, meta);
@@ -292,6 +288,14 @@ fn note_key_frame(stream: &mut Stream, codec: u8, payload: &[u8]) {
             .is_some_and(|descriptor| descriptor.starts_key_frame(payload))
     {
         stream.key_frame.key_frame_arrived();
+    }
+}
+
+const fn unkept(why: Unkept) -> Drop {
+    match why {
+        Unkept::Known => Drop::Duplicate,
+        Unkept::TooLate => Drop::TooLate,
+        Unkept::TooLarge => Drop::TooLarge,
     }
 }
 
