@@ -7,6 +7,7 @@ connections closed without Leave, rows stay, calls go on until the next control 
 
 import asyncio
 import os
+import resource
 import signal
 from collections.abc import Iterator
 from contextlib import AsyncExitStack, suppress
@@ -49,6 +50,8 @@ def run(settings: Settings, *, dev: bool) -> None:
     Raises OperatorError when the settings do not fit this machine or this datapath, Fenced when a
     newer control plane has taken over.
     """
+    # Secrets and names are in this memory: none of it may reach a disk.
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_run(settings, dev=dev))
 

@@ -71,6 +71,24 @@ def test_a_death_during_a_return_shows_the_new_one_at_last() -> None:
     assert participants[new.sid].waits_for == ""
 
 
+def test_a_second_death_during_a_return_leaves_one_of_each_identity_to_be_seen() -> None:
+    before = Hall()
+    before.active("doctor")
+    first = before.active("patient")
+    first.lose_socket()
+    second = before.join("patient")
+    after = before.dies()
+    doctor = after.active("doctor")
+    third = after.join("patient")
+    assert second.sid not in after.conference.room.participants
+    assert doctor.knows()["patient"].sid == first.sid
+    third.answer()
+    third.path_up()
+    assert doctor.knows()["patient"].sid == third.sid
+    identities = [p.identity for p in after.conference.room.participants.values()]
+    assert sorted(identities) == ["doctor", "patient"]
+
+
 def test_rows_that_are_not_wanted_are_deleted_and_missing_ones_put() -> None:
     before = a_call()
     dump = before.table.dumped()

@@ -21,7 +21,7 @@ from tests.signalling import parts
 from tests.signalling.conversation import a_grant
 
 # A join that finds no datapath need not be waited for in full.
-SETTINGS = Signalling().model_copy(update={"join_timeout_s": 0.05})
+SETTINGS = Signalling().model_copy(update={"join_timeout_s": 0.3})
 
 
 class Guest:

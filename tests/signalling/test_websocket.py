@@ -44,7 +44,7 @@ async def service(datapath: FakeDatapath) -> AsyncIterator[SignallingService]:
         datapath.clock,
         keys=tokens.KEYS,
         candidates=lambda _hello: parts.CANDIDATES,
-        signalling=Signalling().model_copy(update={"join_timeout_s": 0.2}),
+        signalling=Signalling().model_copy(update={"join_timeout_s": 1.0}),
         rooms=Rooms(),
     )
     await datapath.connect()
