@@ -247,13 +247,19 @@ class Conference:
             self._steps.append(step)
 
     def _make_way(self, admitted: Admit) -> None:
-        """A live session of the same identity ends now; an orphan stays until the new one is up."""
+        """A live session of the same identity ends now; an orphan stays until the new one is up.
+
+        So at most one of them is shown to the others. An orphan that was itself still waiting for
+        its path has nothing that anybody could miss.
+        """
         for older in admitted.older:
             session = self._hall.sessions[older.sid]
             if session.connected:
                 departures.expel(
                     self._hall, session, LeaveReason.DUPLICATE_IDENTITY, departures.DISCONNECT
                 )
+            elif older.waits_for:
+                departures.remove(self._hall, session, LeaveReason.DUPLICATE_IDENTITY)
             else:
                 admitted.participant.waits_for = older.sid
 
