@@ -4,12 +4,11 @@ A second WebRTC stack beside libwebrtc, and one whose inside a test may look int
 """
 
 import asyncio
-from collections import defaultdict
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 import numpy as np
-from aiortc import MediaStreamTrack, RTCRtpSender
+from aiortc import MediaStreamTrack, RTCRtpReceiver, RTCRtpSender
 from aiortc.mediastreams import MediaStreamError
 from aiortc.stats import RTCRemoteInboundRtpStreamStats
 from av import AudioFrame, VideoFrame
@@ -18,21 +17,18 @@ from numpy.typing import NDArray
 
 from gateway.probe.participant import Participant, ProbeError
 from gateway.probe.tracks import PictureTrack, ToneTrack
-from tests.integration.senses import Ear, Eye, forget
-from tests.integration.waiting import Changes
+from tests.integration.senses import Senses
 
 
-class Guest:
+class Guest(Senses):
     """The probe's client with senses. Tracks are named by their sid."""
 
     def __init__(self, url: str, token: str) -> None:
-        self.changes = Changes()
+        super().__init__()
         self.participant = Participant(url, token, self._attend)
         self.path_up_s = 0.0  # when its subscriber connection came up
         self.tracks: dict[str, MediaStreamTrack] = {}
         self.published: dict[str, MediaStreamTrack] = {}
-        self._ears: dict[str, Ear] = defaultdict(Ear)
-        self._eyes: dict[str, Eye] = defaultdict(Eye)
         self._senses: set[asyncio.Task[None]] = set()
         self.participant.subscriber.on("connectionstatechange", self._note_path)
 
@@ -83,22 +79,21 @@ class Guest:
         assert self.participant.left is not None
         return self.participant.left
 
-    def ear(self, sid: str) -> Ear:
-        """What was heard of a track."""
-        return self._ears[sid]
-
-    def eye(self, sid: str) -> Eye:
-        """What was seen of a track."""
-        return self._eyes[sid]
-
-    def forget_senses(self) -> None:
-        """What was heard and seen before is of no interest."""
-        forget(self._ears, self._eyes)
-
     def sender_of(self, sid: str) -> RTCRtpSender:
         """What sends a track of its own."""
         senders = self.participant.publisher.getSenders()
         return next(one for one in senders if one.track is self.published[sid])
+
+    def receiver_of(self, sid: str) -> RTCRtpReceiver:
+        """What receives a track of another."""
+        receivers = self.participant.subscriber.getReceivers()
+        return next(one for one in receivers if one.track is self.tracks[sid])
+
+    async def ask_key_frame(self, sid: str) -> None:
+        """Sends a PLI for a received track."""
+        receiver = self.receiver_of(sid)
+        (source, *_) = receiver.getSynchronizationSources()
+        await receiver._send_rtcp_pli(source.source)
 
     async def until_reported(
         self, sid: str, condition: Callable[[RTCRemoteInboundRtpStreamStats], bool]

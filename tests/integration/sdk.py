@@ -16,8 +16,7 @@ from livekit import rtc
 from livekit.rtc.room import EventTypes
 
 from gateway.probe import content
-from tests.integration.senses import Ear, Eye, forget
-from tests.integration.waiting import Changes
+from tests.integration.senses import Ear, Eye, Senses
 
 PICTURES_PER_S = 20
 # What the SDK tells that tests look at.
@@ -38,16 +37,14 @@ EVENTS: tuple[EventTypes, ...] = (
 )
 
 
-class SdkParticipant:
+class SdkParticipant(Senses):
     """One room of the SDK, with what it told and what it received."""
 
     def __init__(self) -> None:
         self.room = rtc.Room()
-        self.changes = Changes()
+        super().__init__()
         self.told: dict[str, list[tuple[Any, ...]]] = defaultdict(list)
         self.connected_s = 0.0
-        self._ears: dict[str, Ear] = defaultdict(Ear)
-        self._eyes: dict[str, Eye] = defaultdict(Eye)
         self._tasks: set[asyncio.Task[None]] = set()
         for name in EVENTS:
             self.room.on(name, self._note(name))
@@ -84,18 +81,6 @@ class SdkParticipant:
     def ears(self) -> Mapping[str, Ear]:
         """What was heard of every track so far, by sid."""
         return self._ears
-
-    def ear(self, sid: str) -> Ear:
-        """What was heard of a track."""
-        return self._ears[sid]
-
-    def eye(self, sid: str) -> Eye:
-        """What was seen of a track."""
-        return self._eyes[sid]
-
-    def forget_senses(self) -> None:
-        """What was heard and seen before is of no interest."""
-        forget(self._ears, self._eyes)
 
     async def stats(self, kind: str) -> list[Any]:
         """The SDK's statistics of that kind (libwebrtc's names), of both connections."""

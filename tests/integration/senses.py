@@ -2,7 +2,7 @@
 
 import asyncio
 import itertools
-from collections.abc import Mapping
+from collections import defaultdict
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -10,6 +10,7 @@ from av import VideoFrame
 from numpy.typing import NDArray
 
 from gateway.probe import content
+from tests.integration.waiting import Changes
 
 # Sound is judged in blocks of 100 ms: a resolution of 10 Hz.
 BLOCK_MS = 100
@@ -104,13 +105,42 @@ class Eye:
         return _longest_gap_s([picture.at_s for picture in self.pictures])
 
 
-def forget(ears: Mapping[str, Ear], eyes: Mapping[str, Eye]) -> None:
-    """Begins to count anew."""
-    for ear in ears.values():
-        ear.blocks.clear()
-    for eye in eyes.values():
-        eye.pictures.clear()
-        eye.strange = 0
+class Senses:
+    """Ears and eyes of a participant; tracks are named by their sid."""
+
+    def __init__(self) -> None:
+        self.changes = Changes()
+        self._ears: dict[str, Ear] = defaultdict(Ear)
+        self._eyes: dict[str, Eye] = defaultdict(Eye)
+
+    def ear(self, sid: str) -> Ear:
+        """What was heard of a track."""
+        return self._ears[sid]
+
+    def eye(self, sid: str) -> Eye:
+        """What was seen of a track."""
+        return self._eyes[sid]
+
+    async def hear(self, sid: str, hz: int, ms: int = 300) -> Ear:
+        """Returns when a tone was heard for so long altogether."""
+        ear = self.ear(sid)
+        await self.changes.until(lambda: ear.heard_ms(hz) >= ms, f"{ms} ms of {hz} Hz")
+        return ear
+
+    async def see(self, sid: str, more: int = 5, *, timeout_s: float = 15.0) -> Eye:
+        """Returns when that many more pictures were seen."""
+        eye = self.eye(sid)
+        goal = eye.seen + more
+        await self.changes.until(lambda: eye.seen >= goal, f"{more} more pictures", timeout_s)
+        return eye
+
+    def forget(self) -> None:
+        """What was heard and seen before is of no interest."""
+        for ear in self._ears.values():
+            ear.blocks.clear()
+        for eye in self._eyes.values():
+            eye.pictures.clear()
+            eye.strange = 0
 
 
 def tone_of(samples: NDArray[np.int16], rate_hz: int) -> int:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from tests.integration.aiortc_guest import Guest, guest
+from tests.integration.aiortc_guest import guest
 from tests.integration.gateway_process import GatewayProcess, gateway
 from tests.integration.impairment import Proxy, proxy
 from tests.integration.sdk import SdkParticipant, sdk_participant
@@ -53,13 +53,6 @@ async def repairs(house: GatewayProcess) -> dict[str, float]:
     return {name: metrics[f"gateway_datapath_{name}_total"] for name in REPAIRS}
 
 
-async def until_seen(who: SdkParticipant | Guest, picture: str, more: int = 10) -> None:
-    """Until that many more pictures were seen."""
-    eye = who.eye(picture)
-    goal = eye.seen + more
-    await who.changes.until(lambda: eye.seen >= goal, f"{more} more pictures", timeout_s=20)
-
-
 async def test_two_sdk_rooms_hear_and_see_on_with_8_percent_lost_each_way(
     house: GatewayProcess, network: Proxy, room: str
 ) -> None:
@@ -69,11 +62,11 @@ async def test_two_sdk_rooms_hear_and_see_on_with_8_percent_lost_each_way(
         sdk_participant(house.ws, token("patient", room)) as patient,
     ):
         tone, picture = await doctor.publish_tone(440), await doctor.publish_picture()
-        await until_seen(patient, picture)
+        await patient.see(picture)
         before = await repairs(house)
         network.impair(SEED, loss=LOSS, delay_s=ONE_WAY_S, reorder=0.02)
-        patient.forget_senses()
-        await until_seen(patient, picture, PICTURES)
+        patient.forget()
+        await patient.see(picture, PICTURES)
         after = await repairs(house)
         eye, ear = patient.eye(picture), patient.ear(tone)
         (decoded,) = await inbound(patient, "video")
@@ -101,11 +94,11 @@ async def test_aiortc_clients_see_on_because_rtx_repairs_both_ways(
         guest(house.http, token("patient", room)) as patient,
     ):
         tone, picture = await doctor.publish_tone(440), await doctor.publish_picture()
-        await until_seen(patient, picture)
+        await patient.see(picture)
         before = await repairs(house)
         network.impair(SEED, loss=LOSS, delay_s=ONE_WAY_S, reorder=0.02)
-        patient.forget_senses()
-        await until_seen(patient, picture, PICTURES)
+        patient.forget()
+        await patient.see(picture, PICTURES)
         after = await repairs(house)
         eye, ear = patient.eye(picture), patient.ear(tone)
 
@@ -125,10 +118,10 @@ async def test_loss_toward_the_gateway_is_repaired_before_anybody_else_notices(
         sdk_participant(house.ws, token("patient", room)) as patient,
     ):
         picture = await doctor.publish_picture()
-        await until_seen(patient, picture)
+        await patient.see(picture)
         before = await repairs(house)
         network.up.impair(SEED, loss=LOSS)
-        await until_seen(patient, picture, PICTURES)
+        await patient.see(picture, PICTURES)
         after = await repairs(house)
         (received,) = await inbound(patient, "video")
     assert after["rtx_recovered"] > before["rtx_recovered"]
@@ -148,10 +141,10 @@ async def test_loss_toward_a_subscriber_is_no_affair_of_the_publisher(
     ):
         await doctor.publish_tone(440)
         picture = await doctor.publish_picture()
-        await until_seen(patient, picture)
+        await patient.see(picture)
         before = await repairs(house)
         network.down.impair(SEED, loss=LOSS, delay_s=2 * ONE_WAY_S)
-        await until_seen(patient, picture, PICTURES)
+        await patient.see(picture, PICTURES)
         after = await repairs(house)
         reports = await doctor.stats("remote_inbound_rtp")
     assert after["rtx_sent"] > before["rtx_sent"]
@@ -183,9 +176,9 @@ async def test_transport_wide_feedback_lets_an_sdk_publisher_send_more(
         sdk_participant(house.ws, token("patient", room)) as patient,
     ):
         picture = await doctor.publish_picture()
-        await until_seen(patient, picture, 40)
+        await patient.see(picture, 40)
         told = await house.metric("gateway_datapath_transport_cc_sent_total")
-        await until_seen(patient, picture, 40)
+        await patient.see(picture, 40)
         # A feedback at least every 100 ms.
         assert await house.metric("gateway_datapath_transport_cc_sent_total") >= told + 15
         pairs = [one.candidate_pair for one in await doctor.stats("candidate_pair")]

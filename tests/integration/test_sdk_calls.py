@@ -7,6 +7,7 @@ import pytest
 from tests.integration.aiortc_guest import Guest, guest
 from tests.integration.gateway_process import GatewayProcess
 from tests.integration.sdk import SdkParticipant, sdk_participant
+from tests.integration.senses import Senses
 from tests.integration.tokens import token
 
 pytestmark = [pytest.mark.integration, pytest.mark.asyncio(loop_scope="module")]
@@ -17,19 +18,15 @@ SEEN = 10
 LATE_PICTURE_S = 0.5
 
 
-async def until_heard_and_seen(
-    who: SdkParticipant | Guest, tone: str, hz: int, picture: str
-) -> None:
+async def until_heard_and_seen(who: Senses, tone: str, hz: int, picture: str) -> None:
     """Returns when enough of both tracks has arrived, and arrived right."""
-    ear = who.ear(tone)
-    await who.changes.until(lambda: ear.heard_ms(hz) >= HEARD_MS, f"{HEARD_MS} ms of {hz} Hz")
+    await who.hear(tone, hz, HEARD_MS)
     await until_seen(who, picture)
 
 
-async def until_seen(who: SdkParticipant | Guest, picture: str) -> None:
+async def until_seen(who: Senses, picture: str) -> None:
     """Returns when enough pictures have arrived, and arrived right."""
-    eye = who.eye(picture)
-    await who.changes.until(lambda: eye.seen >= SEEN, f"{SEEN} pictures")
+    eye = await who.see(picture, SEEN)
     assert eye.is_in_order
     assert eye.strange == 0
 
@@ -88,7 +85,7 @@ async def test_a_client_with_default_publish_options_is_seen(
         guest(house.http, token("nurse", room)) as nurse,
     ):
         picture = await doctor.publish_picture(simulcast=None)
-        viewers: list[SdkParticipant | Guest] = [patient, nurse]
+        viewers: list[Senses] = [patient, nurse]
         for who in viewers:
             await until_seen(who, picture)
 
@@ -101,12 +98,12 @@ async def test_who_joins_late_sees_within_half_a_second_of_the_path(
         sdk_participant(house.ws, token("nurse", room)) as nurse,
     ):
         picture = await doctor.publish_picture()
-        await nurse.changes.until(lambda: nurse.eye(picture).seen > 2 * SEEN, "the first viewer")
+        await nurse.see(picture, 2 * SEEN)
         async with guest(house.http, token("patient", room)) as late:
-            await late.changes.until(lambda: late.eye(picture).seen > 0, "a picture")
+            await late.see(picture, 1)
             assert late.eye(picture).pictures[0].at_s - late.path_up_s < LATE_PICTURE_S
         async with sdk_participant(house.ws, token("family", room)) as later:
-            await later.changes.until(lambda: later.eye(picture).seen > 0, "a picture")
+            await later.see(picture, 1)
             assert later.eye(picture).pictures[0].at_s - later.connected_s < LATE_PICTURE_S
 
 
@@ -121,5 +118,5 @@ async def test_a_picture_that_begins_late_is_seen_from_its_first_frames_on(
         await patient.participant.connected(patient.participant.subscriber)
         began_s = asyncio.get_running_loop().time()
         picture = await doctor.publish_picture()
-        await patient.changes.until(lambda: patient.eye(picture).seen > 0, "a picture")
+        await patient.see(picture, 1)
         assert patient.eye(picture).pictures[0].at_s - began_s < 1.0

@@ -101,12 +101,12 @@ async def test_an_unpublished_track_ends_for_the_others_and_a_new_one_takes_its_
         sdk_participant(house.ws, token("patient", room)) as patient,
     ):
         first = await doctor.publish_picture()
-        await patient.changes.until(lambda: patient.eye(first).seen > 5, "the first picture")
+        await patient.see(first)
         await doctor.room.local_participant.unpublish_track(first)
         publication, _ = await patient.until_told("track_unpublished")
         assert publication.sid == first
         second = await doctor.publish_picture()
-        await patient.changes.until(lambda: patient.eye(second).seen > 5, "the second picture")
+        await patient.see(second)
         assert patient.eye(second).is_in_order
 
 
@@ -118,7 +118,7 @@ async def test_an_aiortc_client_unpublishes_and_the_others_see_the_end(
         sdk_participant(house.ws, token("patient", room)) as patient,
     ):
         sid = await doctor.publish_tone(440)
-        await patient.changes.until(lambda: patient.ear(sid).heard_ms(440) > 300, "the tone")
+        await patient.hear(sid, 440)
         await doctor.unpublish(sid)
         publication, _ = await patient.until_told("track_unpublished")
         assert publication.sid == sid
@@ -155,14 +155,14 @@ async def test_a_second_join_of_an_identity_sends_the_first_away_for_good(
         guest(house.http, token("doctor", room)) as first,
     ):
         before = await first.publish_tone(440)
-        await nurse.changes.until(lambda: nurse.ear(before).heard_ms(440) > 300, "the first")
+        await nurse.hear(before, 440)
         async with sdk_participant(house.ws, token("doctor", room)) as second:
             leave = await first.until_sent_away()
             assert leave.reason == models.DisconnectReason.DUPLICATE_IDENTITY
             assert leave.action == signal.LeaveRequest.DISCONNECT
             assert not leave.can_reconnect
             after = await second.publish_tone(1000)
-            await nurse.changes.until(lambda: nurse.ear(after).heard_ms(1000) > 300, "the second")
+            await nurse.hear(after, 1000)
             assert [*nurse.room.remote_participants] == ["doctor"]
 
 

@@ -27,7 +27,7 @@ async def test_without_auto_subscribe_a_track_comes_when_it_is_asked_for_and_goe
         assert patient.told["track_subscribed"] == []
 
         publications[picture].set_subscribed(True)
-        await patient.changes.until(lambda: patient.eye(picture).seen > 5, "the picture")
+        await patient.see(picture)
         assert patient.ear(tone).blocks == []
 
         publications[picture].set_subscribed(False)
@@ -38,7 +38,7 @@ async def test_without_auto_subscribe_a_track_comes_when_it_is_asked_for_and_goe
         publications[picture].set_subscribed(True)
         publications[tone].set_subscribed(True)
         await patient.changes.until(lambda: patient.eye(picture).seen > seen + 5, "it again")
-        await patient.changes.until(lambda: patient.ear(tone).heard_ms(440) > 300, "the tone")
+        await patient.hear(tone, 440)
 
 
 async def test_an_unsubscribed_track_is_not_sent(house: GatewayProcess, room: str) -> None:
@@ -47,7 +47,7 @@ async def test_an_unsubscribed_track_is_not_sent(house: GatewayProcess, room: st
         sdk_participant(house.ws, token("patient", room)) as patient,
     ):
         sid = await doctor.publish_tone(440)
-        await patient.changes.until(lambda: patient.ear(sid).heard_ms(440) > 100, "the tone")
+        await patient.hear(sid, 440)
         publications = patient.room.remote_participants["doctor"].track_publications
         publications[sid].set_subscribed(False)
         await patient.until_told("track_unsubscribed")
@@ -66,7 +66,7 @@ async def test_who_may_not_publish_is_told_so_at_once_and_still_receives(
         signal(house.http, token("visitor", room, can_publish=False)) as visitor,
     ):
         tone = await doctor.publish_tone(440)
-        await family.changes.until(lambda: family.ear(tone).heard_ms(440) > 300, "the tone")
+        await family.hear(tone, 440)
         assert not family.room.local_participant.permissions.can_publish
         await visitor.ask(add_track=rtc.AddTrackRequest(cid="mic", type=models.AUDIO))
         refused = await visitor.until("request_response")
@@ -103,7 +103,7 @@ async def test_who_may_not_subscribe_is_heard_and_hears_nothing(
     ):
         tone = await sender.publish_tone(440)
         other = await patient.publish_tone(1000)
-        await patient.changes.until(lambda: patient.ear(tone).heard_ms(440) > 300, "the tone")
+        await patient.hear(tone, 440)
         await sender.until_told("track_published")
         assert sender.ear(other).blocks == []
 
@@ -130,10 +130,10 @@ async def test_a_publisher_decides_who_has_its_tracks(house: GatewayProcess, roo
         )
         await doctor.ask(subscription_permission=allowed)
         tone = await doctor.publish_tone(440)
-        await patient.changes.until(lambda: patient.ear(tone).heard_ms(440) > 300, "the tone")
+        await patient.hear(tone, 440)
         assert family.ear(tone).blocks == []
         await doctor.ask(subscription_permission=rtc.SubscriptionPermission(all_participants=True))
-        await family.changes.until(lambda: family.ear(tone).heard_ms(440) > 300, "the tone")
+        await family.hear(tone, 440)
 
 
 async def test_a_disabled_track_is_not_sent_until_it_is_wanted_again(
