@@ -108,6 +108,12 @@ class Story:
         table.used -= set(self.hall.conference.desired_rows()) - set(table.rows)
         self.hall.flush()
 
+    def die(self, _choice: int) -> None:
+        """The control plane is killed and comes back: nobody has a socket any more."""
+        if not self.hall.conference.is_empty:
+            self.hall = self.hall.dies()
+            self.guests, self.offers = [], {}
+
     def refuse(self, choice: int) -> None:
         rows = sorted(self.hall.table.rows)
         if rows:
@@ -130,6 +136,8 @@ def test_the_table_is_what_the_oracle_says_and_can_be_rebuilt(
     for guest in story.guests:
         guest.knows()
     conference = story.hall.conference
+    seen = [p.identity for p in conference.room.participants.values() if not p.waits_for]
+    assert len(seen) == len(set(seen)), "of one identity the others see one"
     assert difference(conference.desired_rows(), story.hall.table.dumped()) == ([], [])
     if conference.is_empty:
         assert not story.hall.table.rows
