@@ -13,7 +13,12 @@ from typing import Any, Final, Self, TypeVar
 from urllib.parse import urlencode
 
 import aiohttp
-from aiortc import MediaStreamTrack, RTCPeerConnection, RTCSessionDescription
+from aiortc import (
+    MediaStreamTrack,
+    RTCConfiguration,
+    RTCPeerConnection,
+    RTCSessionDescription,
+)
 from livekit.protocol import models, rtc
 
 from gateway.probe import addresses
@@ -50,8 +55,8 @@ class Participant:
         self.left: rtc.LeaveRequest | None = None
         self.signalling_ended = False
         self.close_code: int | None = None
-        self.publisher = RTCPeerConnection()
-        self.subscriber = RTCPeerConnection()
+        self.publisher = _connection()
+        self.subscriber = _connection()
         self._url = url
         self._token = token
         self._on_track = on_track
@@ -293,6 +298,12 @@ class Participant:
             await self._socket.close()
         if self._http is not None:
             await self._http.close()
+
+
+def _connection() -> RTCPeerConnection:
+    """Without aiortc's default STUN server: nobody else learns of a consultation, and a machine
+    without a network does not wait for a name that it cannot resolve."""
+    return RTCPeerConnection(RTCConfiguration(iceServers=[]))
 
 
 async def _first_message(socket: aiohttp.ClientWebSocketResponse) -> rtc.SignalResponse:

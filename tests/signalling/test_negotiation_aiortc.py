@@ -6,7 +6,7 @@ Descriptions only: each connection is closed before anything could come up.
 from collections.abc import AsyncIterator
 
 import pytest
-from aiortc import RTCPeerConnection, RTCSessionDescription
+from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
 from aiortc.mediastreams import AudioStreamTrack, VideoStreamTrack
 
 from gateway.sfu.agreement import Extensions, Feedback, Kind, SectionUse
@@ -20,7 +20,7 @@ NEW_PICTURE = WantedLeg("TR_new", Kind.VIDEO, "PA_nurse|camera")
 
 @pytest.fixture
 async def client() -> AsyncIterator[RTCPeerConnection]:
-    connection = RTCPeerConnection()
+    connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
     yield connection
     await connection.close()
 
