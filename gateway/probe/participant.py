@@ -64,6 +64,7 @@ class Participant:
         self._http: aiohttp.ClientSession | None = None
         self._socket: aiohttp.ClientWebSocketResponse | None = None
         self._tasks: set[asyncio.Task[None]] = set()
+        self._gathering: set[asyncio.Future[None]] = set()
         self._answers: asyncio.Queue[rtc.SessionDescription] = asyncio.Queue()
         self._published: dict[str, asyncio.Future[models.TrackInfo]] = {}
         self._failure: BaseException | None = None
@@ -212,7 +213,7 @@ class Participant:
                 self.others[info.sid] = info
 
     async def _offer(self) -> None:
-        await self.publisher.setLocalDescription(await self.publisher.createOffer())
+        await self._describe(self.publisher, await self.publisher.createOffer())
         self._offers += 1
         local = self.publisher.localDescription
         await self._send(
@@ -230,7 +231,7 @@ class Participant:
         if not first:
             await self.connected(self.subscriber)
         await self.subscriber.setRemoteDescription(RTCSessionDescription(offer.sdp, "offer"))
-        await self.subscriber.setLocalDescription(await self.subscriber.createAnswer())
+        await self._describe(self.subscriber, await self.subscriber.createAnswer())
         local = self.subscriber.localDescription
         await self._send(
             rtc.SignalRequest(
@@ -290,9 +291,20 @@ class Participant:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
+    async def _describe(
+        self, connection: RTCPeerConnection, description: RTCSessionDescription
+    ) -> None:
+        """Sets a local description. aioice opens sockets meanwhile, and loses them for good if it
+        is cancelled then: whoever is cancelled leaves this to its end, which `_close` awaits."""
+        gathering = asyncio.ensure_future(connection.setLocalDescription(description))
+        self._gathering.add(gathering)
+        gathering.add_done_callback(self._gathering.discard)
+        await asyncio.shield(gathering)
+
     async def _close(self) -> None:
         for task in list(self._tasks):
             task.cancel()
+        await asyncio.gather(*self._gathering, return_exceptions=True)
         await asyncio.gather(self.publisher.close(), self.subscriber.close())
         if self._socket is not None:
             await self._socket.close()
