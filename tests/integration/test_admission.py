@@ -230,7 +230,9 @@ async def test_a_message_of_2_mib_is_taken_and_one_byte_more_closes_the_socket(
             if not ends:
                 await client.ask(ping=1)
                 assert await client.until("pong") > 0
-        assert await client.closed() == aiohttp.WSCloseCode.MESSAGE_TOO_BIG
+        # What is still on its way may reset the connection before the code is read.
+        too_big, reset = aiohttp.WSCloseCode.MESSAGE_TOO_BIG, aiohttp.WSCloseCode.ABNORMAL_CLOSURE
+        assert await client.closed() in {too_big, reset}
 
 
 def _varint(value: int) -> bytes:
