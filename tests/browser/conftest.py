@@ -1,6 +1,5 @@
 """One gateway, one browser and one page for all tests of this folder; a room for each test."""
 
-import json
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
@@ -11,7 +10,7 @@ from playwright.async_api import Browser
 
 from tests.browser.chromium import chromium
 from tests.browser.site import bundle, site
-from tests.browser.tokens import KEY, SECRET, mint
+from tests.browser.tokens import mint
 from tests.browser.visitor import Visitor
 from tests.integration.gateway_process import GatewayProcess, gateway
 
@@ -22,8 +21,7 @@ Token = Callable[[str], str]
 @pytest_asyncio.fixture(scope="package", loop_scope="package")
 async def running(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[GatewayProcess]:
     """A gateway, ready for joins. It must end with status 0."""
-    keys = {"GATEWAY__AUTH__KEYS": json.dumps({KEY: SECRET})}
-    async with gateway(tmp_path_factory.mktemp("gateway"), keys) as process:
+    async with gateway(tmp_path_factory.mktemp("gateway")) as process:
         yield process
         assert await process.stop() == 0, process.said
 
@@ -61,7 +59,7 @@ async def visitor(browser: Browser, page_url: str) -> AsyncIterator[Open]:
             stack.push_async_callback(context.close)
             page = await context.new_page()
             await page.goto(page_url)
-            return Visitor(page, identity)
+            return await Visitor.on(page, identity)
 
         yield open_page
 

@@ -1,11 +1,11 @@
-"""Tokens as platforms mint them, with a key that the gateway of these tests knows."""
+"""Tokens as platforms mint them, with the key of `--dev`."""
 
 from datetime import timedelta
 
 from livekit import api
 
-KEY = "platform"
-SECRET = "a secret of at least thirty-two bytes"
+KEY = "devkey"
+SECRET = "secret"
 
 
 def mint(

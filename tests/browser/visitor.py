@@ -1,12 +1,14 @@
 """A participant in a browser page, as tests speak to it: harness/visitor.ts from the outside."""
 
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, Self
 
 from playwright.async_api import Page
 
 # How long anything may take that a test waits for. Generous: machines of CI are slow.
 WAIT_MS: Final = 10_000
+# As harness/sources.ts draws them.
+PICTURES_PER_S: Final = 20
 # Every page sends a tone of its own, far enough apart to be told apart.
 TONES_HZ: Final = {"doctor": 440, "patient": 1_000, "relative": 1_700}
 
@@ -40,6 +42,21 @@ class FirstPicture:
     round_trip_ms: float
 
 
+@dataclass(frozen=True, slots=True)
+class Gaps:
+    """Each at its longest: pictures in a row that were sent and never shown, silence, and time
+    without any packet."""
+
+    pictures: int
+    silence_ms: float
+    reception_ms: float
+
+    @property
+    def pictures_ms(self) -> float:
+        """For how long no picture was shown."""
+        return self.pictures * 1000 / PICTURES_PER_S
+
+
 class Visitor:
     """Drives one page. `identity` also chooses the tone."""
 
@@ -47,9 +64,18 @@ class Visitor:
         self.page = page
         self.identity = identity
 
-    async def join(self, url: str, token: str, **options: object) -> Joined:
-        """Joins with these RoomOptions of the client; a refusal is an answer."""
-        found = await self._do("join", url, token, options)
+    @classmethod
+    async def on(cls, page: Page, identity: str) -> Self:
+        """Makes the page a participant that knows everybody's tone."""
+        await page.evaluate("(tones) => { globalThis.visitor = new Visitor(tones); }", TONES_HZ)
+        return cls(page, identity)
+
+    async def join(
+        self, url: str, token: str, retry_ms: int | None = None, **options: object
+    ) -> Joined:
+        """Joins with these RoomOptions of the client; a refusal is an answer. `retry_ms`: how often
+        it tries again once it lost the gateway, in place of its own policy."""
+        found = await self._do("join", url, token, options, retry_ms)
         return Joined(found["refusal"], found["status"], found["message"], found["tookMs"])
 
     async def publish(self, **video: object) -> None:
@@ -72,9 +98,11 @@ class Visitor:
         """Leaves the room."""
         await self._do("leave")
 
-    async def happened(self, name: str, other: str = "", count: int = 1) -> str:
+    async def happened(
+        self, name: str, other: str = "", count: int = 1, within_ms: int = WAIT_MS
+    ) -> str:
         """Waits until it happened; the detail that the client gave."""
-        found = await self._do("happened", name, other, count, WAIT_MS)
+        found = await self._do("happened", name, other, count, within_ms)
         return str(found["detail"])
 
     async def sees(self, other: str, count: int = 20) -> Seen:
@@ -84,11 +112,20 @@ class Visitor:
 
     async def hears(self, other: str) -> None:
         """Waits for the other's tone."""
-        await self._do("heard", other, TONES_HZ[other], WAIT_MS)
+        await self._do("heard", other, WAIT_MS)
 
     async def no_longer_hears(self, other: str) -> None:
         """Waits until the other's tone is gone."""
-        await self._do("fellSilent", other, TONES_HZ[other], WAIT_MS)
+        await self._do("fellSilent", other, WAIT_MS)
+
+    async def count_gaps(self, other: str) -> None:
+        """From now on gaps in what comes from the other are counted."""
+        await self._do("countGaps", other)
+
+    async def gaps(self, other: str) -> Gaps:
+        """The longest gaps since `count_gaps`."""
+        found = await self._do("gaps", other)
+        return Gaps(found["pictures"], found["silenceMs"], found["receptionMs"])
 
     async def first_picture(self, other: str) -> FirstPicture:
         """Waits for the first picture of the other."""

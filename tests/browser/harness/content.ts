@@ -4,7 +4,7 @@
 
 export const WIDTH = 640;
 export const HEIGHT = 360;
-const NUMBERS = 1 << 12;
+export const NUMBERS = 1 << 12;
 /** Share of the energy of a block that must lie at the tone's frequency. */
 const TONE_SHARE = 0.6;
 /** Below this mean square a block is silence. */

@@ -10,6 +10,7 @@ export interface Path {
 }
 
 export const paths: Path[] = [];
+const RECEPTION_EVERY_MS = 50;
 
 class WatchedPeerConnection extends RTCPeerConnection {
   constructor(configuration?: RTCConfiguration) {
@@ -36,6 +37,46 @@ export async function roundTripMs({ connection }: Path): Promise<number | undefi
     if (one.type === "candidate-pair" && one.nominated) return one.currentRoundTripTime * 1000;
   }
   return undefined;
+}
+
+/** For how long nothing was received on any connection; counts while the page is awake. */
+export class Reception {
+  longestMs = 0;
+  private silentMs = 0;
+  private packets = 0;
+  private lookedMs = performance.now();
+
+  constructor() {
+    setInterval(() => void this.look(), RECEPTION_EVERY_MS);
+  }
+
+  /** Forgets the gaps so far. */
+  restart(): void {
+    this.longestMs = this.silentMs = 0;
+  }
+
+  private async look(): Promise<void> {
+    const packets = await receivedPackets();
+    const nowMs = performance.now();
+    const passedMs = nowMs - this.lookedMs;
+    this.lookedMs = nowMs;
+    if (packets !== this.packets) this.silentMs = 0;
+    else if (passedMs < 3 * RECEPTION_EVERY_MS) this.silentMs += passedMs;
+    this.packets = packets;
+    this.longestMs = Math.max(this.longestMs, this.silentMs);
+  }
+}
+
+/** RTP packets received so far by connections that are open. */
+async function receivedPackets(): Promise<number> {
+  let packets = 0;
+  for (const { connection } of paths) {
+    if (connection.connectionState === "closed") continue;
+    for (const one of (await connection.getStats()).values()) {
+      if (one.type === "inbound-rtp") packets += one.packetsReceived;
+    }
+  }
+  return packets;
 }
 
 /** The video encodings that leave this page, of all its connections. */

@@ -2,7 +2,7 @@
 
 import { HEIGHT, paint, WIDTH } from "./content";
 
-const FRAMES_PER_S = 20;
+const EVERY_MS = 50;
 
 /** A video track of numbered pictures, 20 a second, from now on. */
 export function pictureTrack(): MediaStreamTrack {
@@ -11,10 +11,17 @@ export function pictureTrack(): MediaStreamTrack {
   const context = canvas.getContext("2d");
   if (context === null) throw new Error("this browser has no 2d canvas");
   let number = 0;
-  const draw = (): void => paint(context, number++);
-  draw();
-  setInterval(draw, 1000 / FRAMES_PER_S);
-  return only(canvas.captureStream(FRAMES_PER_S).getVideoTracks());
+  let dueMs = 0;
+  // Only what is rendered is captured: a number painted between two renderings would never leave.
+  const draw = (nowMs: number): void => {
+    if (nowMs >= dueMs) {
+      paint(context, number++);
+      dueMs = Math.max(dueMs + EVERY_MS, nowMs);
+    }
+    requestAnimationFrame(draw);
+  };
+  draw(performance.now());
+  return only(canvas.captureStream().getVideoTracks());
 }
 
 /** An audio track with a sine of that frequency, from now on. */

@@ -3,6 +3,7 @@
 import {
   ConnectionError,
   ConnectionErrorReason,
+  DefaultReconnectPolicy,
   DisconnectReason,
   Room,
   RoomEvent,
@@ -14,13 +15,14 @@ import {
   type TrackPublishOptions,
 } from "livekit-client";
 import { Diary, type Happening } from "./diary";
-import { receivingPath, roundTripMs, sentVideo } from "./paths";
-import { Ear, Eye } from "./senses";
+import { Reception, receivingPath, roundTripMs, sentVideo } from "./paths";
+import { Hearing, Sight } from "./senses";
 import { pictureTrack, toneTrack } from "./sources";
 
 type Kind = "audio" | "video";
 
 const LOOK_EVERY_MS = 50;
+const MANY_RETRIES = 1000;
 
 export interface Joined {
   /** Empty when the join succeeded, else the client's name for why not. */
@@ -36,6 +38,12 @@ export interface Seen {
   readonly strange: number;
 }
 
+export interface Gaps {
+  readonly pictures: number;
+  readonly silenceMs: number;
+  readonly receptionMs: number;
+}
+
 export interface FirstPicture {
   readonly afterPathMs: number;
   readonly roundTripMs: number;
@@ -43,15 +51,30 @@ export interface FirstPicture {
 
 export class Visitor {
   private readonly diary = new Diary();
-  private readonly eyes = new Map<string, Eye>();
-  private readonly ears = new Map<string, Ear>();
+  private readonly sights = new Map<string, Sight>();
+  private readonly hearings = new Map<string, Hearing>();
   private readonly published = new Map<Kind, LocalTrackPublication>();
   private readonly attended = new WeakSet<RemoteTrack>();
   private room = new Room();
+  private readonly reception = new Reception();
+  private countingSinceMs = 0;
 
-  /** Joins. Never rejects: a refusal is an answer. */
-  async join(url: string, token: string, options: RoomOptions): Promise<Joined> {
-    this.room = new Room(options);
+  /** `tonesHz`: the tone that each identity sends, if it sends one. */
+  constructor(private readonly tonesHz: Readonly<Record<string, number>>) {}
+
+  /**
+   * Joins. Never rejects: a refusal is an answer. `retryMs`: a client that lost the gateway tries
+   * again so often, give or take half of it, in place of its own policy.
+   */
+  async join(
+    url: string,
+    token: string,
+    options: RoomOptions,
+    retryMs: number | null,
+  ): Promise<Joined> {
+    const retries = new Array<number>(MANY_RETRIES).fill(retryMs ?? 0);
+    const policy = { reconnectPolicy: new DefaultReconnectPolicy(retries) };
+    this.room = new Room(retryMs === null ? options : { ...options, ...policy });
     this.follow(this.room);
     const beganMs = performance.now();
     let error: unknown;
@@ -111,42 +134,57 @@ export class Visitor {
 
   /** Until that many further pictures of somebody were shown, each with a number of its own. */
   async seen(identity: string, count: number, timeoutMs: number): Promise<Seen> {
-    let from: number | undefined;
-    const look = (): Seen | undefined => {
-      const eye = this.eyes.get(identity);
-      if (eye === undefined) return undefined;
-      from ??= eye.numbers.length;
-      const numbers = eye.numbers.slice(from);
-      const { sizes, strange } = eye;
-      return numbers.length < count ? undefined : { numbers, sizes: [...sizes], strange };
+    const { sightings, sizes, strange } = this.sightOf(identity);
+    const from = sightings.length;
+    const look = (): number[] | undefined => {
+      const further = sightings.slice(from).map(({ number }) => number);
+      return further.length < count ? undefined : further;
     };
-    return this.diary.until(look, `${count} pictures of "${identity}"`, timeoutMs);
+    const numbers = await this.diary.until(look, `${count} pictures of "${identity}"`, timeoutMs);
+    return { numbers, sizes: [...sizes], strange };
   }
 
-  /** Until a tone of that frequency comes from somebody. */
-  async heard(identity: string, frequencyHz: number, timeoutMs: number): Promise<void> {
-    const look = (): true | undefined =>
-      this.ears.get(identity)?.hears(frequencyHz) ? true : undefined;
-    await this.diary.until(look, `a tone of ${frequencyHz} Hz of "${identity}"`, timeoutMs);
+  /** Until the tone of somebody is heard. */
+  async heard(identity: string, timeoutMs: number): Promise<void> {
+    const hearing = this.hearingOf(identity);
+    const look = (): true | undefined => (hearing.silentMs === 0 ? true : undefined);
+    await this.diary.until(look, `the tone of "${identity}"`, timeoutMs);
   }
 
-  /** Until no tone of that frequency comes from somebody any more. */
-  async fellSilent(identity: string, frequencyHz: number, timeoutMs: number): Promise<void> {
-    const look = (): true | undefined =>
-      this.ears.get(identity)?.hears(frequencyHz) ? undefined : true;
+  /** Until the tone of somebody is not heard any more. */
+  async fellSilent(identity: string, timeoutMs: number): Promise<void> {
+    const hearing = this.hearingOf(identity);
+    const look = (): true | undefined => (hearing.silentMs > 0 ? true : undefined);
     await this.diary.until(look, `silence of "${identity}"`, timeoutMs);
+  }
+
+  /** From now on gaps in what comes from somebody are counted for `gaps`. */
+  countGaps(identity: string): void {
+    this.hearingOf(identity).restart();
+    this.reception.restart();
+    this.countingSinceMs = performance.now();
+  }
+
+  /**
+   * The longest gaps since `countGaps`: pictures in a row that were never shown, silence, and time
+   * in which no packet at all came from anybody.
+   */
+  gaps(identity: string): Gaps {
+    return {
+      pictures: this.sightOf(identity).mostMissing(this.countingSinceMs),
+      silenceMs: this.hearingOf(identity).longestMs,
+      receptionMs: this.reception.longestMs,
+    };
   }
 
   /** How long the first picture of somebody took once the path for it was up. */
   async firstPicture(identity: string, timeoutMs: number): Promise<FirstPicture> {
-    await this.seen(identity, 1, timeoutMs);
+    const { sightings } = this.sightOf(identity);
+    const first = await this.diary.until(() => sightings[0], "the first picture", timeoutMs);
     const path = receivingPath();
-    const shownMs = this.eyes.get(identity)?.firstMs;
-    if (path?.connectedMs === undefined || shownMs === undefined) {
-      throw new Error("a picture came without a path");
-    }
+    if (path?.connectedMs === undefined) throw new Error("a picture came without a path");
     return {
-      afterPathMs: shownMs - path.connectedMs,
+      afterPathMs: first.atMs - path.connectedMs,
       roundTripMs: (await roundTripMs(path)) ?? 0,
     };
   }
@@ -159,6 +197,19 @@ export class Visitor {
   /** Everything that happened, for the message of a test that failed. */
   story(): string {
     return this.diary.toString();
+  }
+
+  private sightOf(identity: string): Sight {
+    const found = this.sights.get(identity) ?? new Sight(this.diary.changed);
+    this.sights.set(identity, found);
+    return found;
+  }
+
+  private hearingOf(identity: string): Hearing {
+    const toneHz = this.tonesHz[identity] ?? 0;
+    const found = this.hearings.get(identity) ?? new Hearing(toneHz, this.diary.changed);
+    this.hearings.set(identity, found);
+    return found;
   }
 
   private own(kind: Kind): LocalTrackPublication {
@@ -198,11 +249,8 @@ export class Visitor {
     if (this.attended.has(track)) return;
     this.attended.add(track);
     const element = track.attach();
-    if (element instanceof HTMLVideoElement) {
-      this.eyes.set(identity, new Eye(element, this.diary.changed));
-    } else {
-      this.ears.set(identity, new Ear(track.mediaStreamTrack, this.diary.changed));
-    }
+    if (element instanceof HTMLVideoElement) this.sightOf(identity).watch(element);
+    else this.hearingOf(identity).listen(track.mediaStreamTrack);
     this.diary.note(`${track.kind} subscribed`, identity);
   }
 
