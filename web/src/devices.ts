@@ -7,20 +7,20 @@ export type Device = "microphone" | "camera";
 
 export interface Opened {
   readonly tracks: readonly LocalTrack[];
-  /** Sentences about the devices that are not there. */
-  readonly problems: readonly string[];
+  /** A sentence about each device that is not there. */
+  readonly problems: ReadonlyMap<Device, string>;
 }
+
+const NOT_SECURE =
+  "Camera and microphone work only on pages opened over https or on this computer itself.";
 
 /** Opens both if it can. Never rejects. */
 export async function openDevices(): Promise<Opened> {
   if (navigator.mediaDevices === undefined) {
-    return {
-      tracks: [],
-      problems: ["Camera and microphone work only on pages opened over https or on this computer itself."],
-    };
+    return { tracks: [], problems: new Map([["camera", NOT_SECURE]]) };
   }
   try {
-    return { tracks: await createLocalTracks({ audio: true, video: true }), problems: [] };
+    return { tracks: await createLocalTracks({ audio: true, video: true }), problems: new Map() };
   } catch {
     return await openApart();
   }
@@ -44,13 +44,13 @@ export function problemOf(device: Device, error: unknown): string {
 
 async function openApart(): Promise<Opened> {
   const tracks: LocalTrack[] = [];
-  const problems: string[] = [];
+  const problems = new Map<Device, string>();
   for (const device of ["microphone", "camera"] as const) {
     const isAudio = device === "microphone";
     try {
       tracks.push(...(await createLocalTracks({ audio: isAudio, video: !isAudio })));
     } catch (error) {
-      problems.push(problemOf(device, error));
+      problems.set(device, problemOf(device, error));
     }
   }
   return { tracks, problems };
