@@ -26,8 +26,8 @@ FEEDBACK: Final[Mapping[Kind, tuple[str, ...]]] = {
 }
 # REMB is offered beside transport-cc for receivers that know nothing better; those that know both
 # use transport-cc.
-# Nothing of Opus can be asked again: without RTX a packet would have to be sealed a second time under
-# its number, which the cipher forbids.
+# Nothing of Opus can be asked again: without RTX a packet would have to be sealed a second time
+# under its number, which the cipher forbids.
 OFFERED_FEEDBACK: Final[Mapping[Kind, tuple[str, ...]]] = {
     Kind.AUDIO: (TRANSPORT_CC,),
     Kind.VIDEO: (*FEEDBACK[Kind.VIDEO], REMB),
