@@ -37,6 +37,7 @@ export class Call {
     dynacast: false,
     publishDefaults: { simulcast: false },
   });
+  private readonly problems = new Map<Device, string>();
   private someoneWasHere = false;
   private joined = false;
   private starting = true;
@@ -86,10 +87,11 @@ export class Call {
     try {
       if (device === "camera") await own.setCameraEnabled(!own.isCameraEnabled);
       else await own.setMicrophoneEnabled(!own.isMicrophoneEnabled);
-      this.tellProblems([]);
+      this.problems.delete(device);
     } catch (error) {
-      this.tellProblems([problemOf(device, error)]);
+      this.problems.set(device, problemOf(device, error));
     }
+    this.tellProblems();
     this.tellSending();
   }
 
@@ -103,7 +105,8 @@ export class Call {
 
   private async publish(): Promise<void> {
     const { tracks, problems } = await openDevices();
-    this.tellProblems(problems);
+    problems.forEach((sentence, device) => this.problems.set(device, sentence));
+    this.tellProblems();
     // The call may have ended while the browser asked for permission.
     if (this.room.state === ConnectionState.Disconnected) tracks.forEach((track) => track.stop());
     else await Promise.all(tracks.map((track) => this.send(track)));
@@ -115,7 +118,9 @@ export class Call {
       await this.room.localParticipant.publishTrack(track);
     } catch {
       track.stop();
-      this.tellProblems(["Your sound or picture could not be sent. Hang up, then join again."]);
+      const device = track instanceof LocalVideoTrack ? "camera" : "microphone";
+      this.problems.set(device, `The ${device} is not sent. Hang up, then join again.`);
+      this.tellProblems();
     }
   }
 
@@ -135,8 +140,8 @@ export class Call {
     );
   }
 
-  private tellProblems(sentences: readonly string[]): void {
-    if (!this.over) this.listener.onProblems(sentences);
+  private tellProblems(): void {
+    if (!this.over) this.listener.onProblems([...this.problems.values()]);
   }
 
   private tellSending(): void {
