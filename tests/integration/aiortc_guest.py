@@ -4,11 +4,12 @@ A second WebRTC stack beside libwebrtc, and one whose inside a test may look int
 """
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 import numpy as np
-from aiortc import MediaStreamTrack, RTCRtpReceiver, RTCRtpSender
+from aiortc import MediaStreamTrack, RTCRtpReceiver, RTCRtpSender, RTCSessionDescription
 from aiortc.mediastreams import MediaStreamError
 from aiortc.stats import RTCRemoteInboundRtpStreamStats
 from av import AudioFrame, VideoFrame
@@ -84,6 +85,18 @@ class Guest(Senses):
         senders = self.participant.publisher.getSenders()
         return next(one for one in senders if one.track is self.published[sid])
 
+    def decline_rtx(self) -> None:
+        """From now on it is as if nobody had offered it RTX."""
+        connection = self.participant.subscriber
+        take = connection.setRemoteDescription
+
+        async def take_without(sessionDescription: RTCSessionDescription) -> None:
+            await take(
+                RTCSessionDescription(without_rtx(sessionDescription.sdp), sessionDescription.type)
+            )
+
+        connection.setRemoteDescription = take_without  # type: ignore[method-assign]
+
     def receiver_of(self, sid: str) -> RTCRtpReceiver:
         """What receives a track of another."""
         receivers = self.participant.subscriber.getReceivers()
@@ -155,3 +168,13 @@ def samples_of(frame: AudioFrame) -> NDArray[np.int16]:
     """The first channel of a decoded frame."""
     channels = len(frame.layout.channels) if frame.format.is_packed else 1
     return frame.to_ndarray().reshape(-1)[::channels].astype(np.int16)
+
+
+def without_rtx(sdp: str) -> str:
+    """The description without codecs and sources of RFC 4588."""
+    for payload_type in re.findall(r"a=rtpmap:(\d+) rtx/", sdp):
+        sdp = re.sub(rf"a=(rtpmap|fmtp):{payload_type} [^\r]*\r\n", "", sdp)
+        sdp = re.sub(rf"(m=video [^\r]*) {payload_type}\b", r"\1", sdp)
+    for repairing in re.findall(r"a=ssrc-group:FID \d+ (\d+)", sdp):
+        sdp = re.sub(rf"a=ssrc:{repairing} [^\r]*\r\n", "", sdp)
+    return re.sub(r"a=ssrc-group:FID [^\r]*\r\n", "", sdp)

@@ -1,4 +1,4 @@
-"""A bad network in user space: a UDP proxy that drops, delays and reorders, repeatably.
+"""A bad network in user space: a UDP proxy that drops, delays, reorders, repeats and rebinds.
 
 The gateway advertises the proxy's port instead of its own. Every client address gets an upstream
 socket of its own, so that the gateway sees as many addresses as there are. Each direction has its
@@ -27,28 +27,36 @@ class Direction:
     delay_s: float = 0.0  # of each
     reorder: float = 0.0  # share that arrives later than those behind it
     reorder_s: float = 0.02  # how much later
+    repeat: float = 0.0  # share that arrives twice
     applies: Callable[[bytes], bool] = lambda _: True  # to which datagrams
     passed: int = 0
     dropped: int = 0
 
     def impair(
-        self, seed: int, *, loss: float = 0.0, delay_s: float = 0.0, reorder: float = 0.0
+        self,
+        seed: int,
+        *,
+        loss: float = 0.0,
+        delay_s: float = 0.0,
+        reorder: float = 0.0,
+        repeat: float = 0.0,
     ) -> None:
         """From now on, counting anew."""
         self.random.seed(seed)
-        self.loss, self.delay_s, self.reorder = loss, delay_s, reorder
+        self.loss, self.delay_s, self.reorder, self.repeat = loss, delay_s, reorder, repeat
         self.passed = self.dropped = 0
 
-    def fate(self, datagram: bytes) -> float | None:
-        """After how many seconds a datagram arrives; None: never."""
-        lost, late = self.random.random(), self.random.random()
+    def fate(self, datagram: bytes) -> list[float]:
+        """After how many seconds a datagram arrives: never, once or twice."""
+        lost, late, again = (self.random.random() for _ in range(3))
         if not self.applies(datagram):
-            return self.delay_s
+            return [self.delay_s]
         if lost < self.loss:
             self.dropped += 1
-            return None
+            return []
         self.passed += 1
-        return self.delay_s + (self.reorder_s if late < self.reorder else 0.0)
+        after_s = self.delay_s + (self.reorder_s if late < self.reorder else 0.0)
+        return [after_s] * (2 if again < self.repeat else 1)
 
 
 def is_media(datagram: bytes) -> bool:
@@ -66,12 +74,18 @@ class Proxy:
     gateway: tuple[str, int] = ("127.0.0.1", 0)
     _upstream: dict[tuple[str, int], socket.socket] = field(default_factory=dict)
 
-    def impair(
-        self, seed: int, *, loss: float = 0.0, delay_s: float = 0.0, reorder: float = 0.0
-    ) -> None:
-        """Both directions alike."""
+    def impair(self, seed: int, **suffered: float) -> None:
+        """Both directions alike, in the words of `Direction.impair`."""
         for n, direction in enumerate((self.up, self.down)):
-            direction.impair(seed + n, loss=loss, delay_s=delay_s, reorder=reorder)
+            direction.impair(seed + n, **suffered)
+
+    def rebind(self) -> None:
+        """Like a NAT that forgets: from now on the gateway sees other ports, and what it sends to
+        the ones before arrives nowhere."""
+        for one in self._upstream.values():
+            asyncio.get_running_loop().remove_reader(one)
+            one.close()
+        self._upstream.clear()
 
     @property
     def port(self) -> int:
@@ -106,13 +120,11 @@ class Proxy:
             self._pass(self.down, datagram, lambda d: self.listening.sendto(d, client))
 
     def _pass(self, direction: Direction, datagram: bytes, send: Callable[[bytes], object]) -> None:
-        after_s = direction.fate(datagram)
-        if after_s is None:
-            return
-        if after_s == 0:
-            _quietly(send, datagram)
-        else:
-            asyncio.get_running_loop().call_later(after_s, _quietly, send, datagram)
+        for after_s in direction.fate(datagram):
+            if after_s == 0:
+                _quietly(send, datagram)
+            else:
+                asyncio.get_running_loop().call_later(after_s, _quietly, send, datagram)
 
 
 @contextmanager

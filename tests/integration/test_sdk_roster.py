@@ -178,6 +178,21 @@ async def test_an_sdk_room_whose_identity_joins_again_is_told_why_it_ends(
         assert first.told["reconnecting"] == []
 
 
+async def test_a_publisher_learns_that_somebody_has_its_track(
+    house: GatewayProcess, room: str
+) -> None:
+    """Clients hold back what nobody would hear yet (preconnect buffer)."""
+    async with sdk_participant(house.ws, token("doctor", room)) as doctor:
+        sid = await doctor.publish_tone(440)
+        publication = doctor.room.local_participant.track_publications[sid]
+        assert isinstance(publication, rtc.LocalTrackPublication)
+        async with (
+            guest(house.http, token("patient", room)),
+            asyncio.timeout(10),
+        ):
+            await publication.wait_for_subscription()
+
+
 async def test_participants_become_active_for_the_others(house: GatewayProcess, room: str) -> None:
     async with (
         guest(house.http, token("patient", room)) as patient,
