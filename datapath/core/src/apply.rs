@@ -142,7 +142,7 @@ impl Machine {
         let resumed = leg.row.paused && !row.paused;
         leg.row = row;
         if resumed {
-            leg.restart();
+            leg.interrupt();
         }
         self.match_codecs(index);
         if resumed {

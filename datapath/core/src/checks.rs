@@ -60,6 +60,7 @@ impl Machine {
             use_candidate: message.use_candidate(),
             nomination: message.nomination(),
         };
+        let was_ready = transport.is_ready(now);
         let checked = transport.paths.check(now, from, check).map_err(|_| Drop::TooManyPaths)?;
         if let Some(evicted) = checked.evicted {
             self.addresses.remove(&evicted);
@@ -69,7 +70,7 @@ impl Machine {
         }
         self.counters.checks_answered += 1;
         self.outbox.send(from, answer);
-        self.after_check(now, index);
+        self.after_check(now, index, was_ready);
         Ok(())
     }
 
@@ -83,12 +84,15 @@ impl Machine {
         }
     }
 
-    fn after_check(&mut self, now: Time, index: u32) {
+    fn after_check(&mut self, now: Time, index: u32, was_ready: bool) {
         self.refresh_transport_facts(now, index);
-        if let Some(due) =
-            self.transports.get(index).and_then(|transport| transport.paths.poll_timeout(now))
-        {
+        let Some(transport) = self.transports.get(index) else { return };
+        let is_back = !was_ready && transport.is_ready(now);
+        if let Some(due) = transport.paths.poll_timeout(now) {
             self.wake(index, due);
+        }
+        if is_back {
+            self.request_key_frames_for(now, index);
         }
     }
 }

@@ -16,6 +16,7 @@ use crate::feedback::sender_report::LegTotals;
 use crate::ingress::drop_of;
 use crate::machine::Machine;
 use crate::path::Address;
+use crate::renumber::{Numbered, Original};
 use crate::rows::MediaKind;
 use crate::transport::Queued;
 
@@ -23,8 +24,10 @@ use crate::transport::Queued;
 const COMPOUND_BYTES: usize = 1100;
 /// Report blocks that one receiver report can hold (RFC 3550 section 6.4.1).
 const REPORT_BLOCKS: usize = 31;
-/// The same packet is not sent again within this share of a round trip: the second request left
-/// before the first answer can have arrived.
+/// The same packet is not sent again within this time: a second request that comes so soon left
+/// before the first answer can have arrived. Receivers ask again after a round trip, and no more
+/// often than each 20 ms; higher would refuse what they mean, lower answers a request that the
+/// network doubled.
 const RTX_SPACING_NS: u64 = 15_000_000;
 
 impl Machine {
@@ -123,28 +126,28 @@ impl Machine {
     fn handle_nack(&mut self, now: Time, index: u32, ssrc: u32, asked: impl Iterator<Item = u16>) {
         let Some(transport) = self.transports.get_mut(index) else { return };
         let Some(leg_index) = transport.legs_by_ssrc.get(&ssrc).copied() else { return };
-        let Some(leg) = self.legs.get_mut(leg_index).filter(|leg| leg.row.ssrc == ssrc) else {
+        let Some(leg) = self.legs.get_mut(leg_index) else { return };
+        if leg.row.ssrc != ssrc || leg.row.paused {
             return;
-        };
+        }
         let Some(stream) = self.streams.get(leg.stream) else { return };
         for low in asked {
             self.counters.nacks_received += 1;
-            let Some((source, sequence)) = leg.asked(now, low, RTX_SPACING_NS) else { continue };
+            let Some((number, original)) = leg.asked(now, low, RTX_SPACING_NS) else { continue };
+            let Original { source, sequence, timestamp_offset } = original;
             let kept = stream.source(source).and_then(|source| source.history.get(sequence));
-            let can = kept.is_some_and(|kept| {
-                leg.row.rtx_ssrc != 0
-                    && leg
-                        .outgoing(kept.meta.codec)
-                        .is_some_and(|out| out.rtx_payload_type.is_some())
-            });
-            if !can {
+            let outgoing = kept.and_then(|kept| leg.outgoing(kept.meta.payload_type));
+            let can = outgoing.is_some_and(|it| it.rtx_payload_type.is_some());
+            if leg.row.rtx_ssrc == 0 || !can || !leg.spend() {
                 self.counters.drop(Drop::NackUnanswered);
                 continue;
             }
             if transport.queue.is_empty() {
                 self.outbox.waits(index);
             }
-            transport.queue.push_back(Queued { leg: leg_index, source, sequence, rtx: true });
+            let as_sent = Numbered { number, timestamp_offset };
+            let queued = Queued { leg: leg_index, source, sequence, as_sent, rtx: true };
+            transport.queue.push_back(queued);
         }
     }
 
@@ -154,9 +157,11 @@ impl Machine {
         else {
             return;
         };
-        let stream = leg.stream;
+        let (stream, paused) = (leg.stream, leg.row.paused);
         self.counters.plis_received += 1;
-        self.request_key_frame(now, stream);
+        if !paused {
+            self.request_key_frame(now, stream);
+        }
     }
 
     /// Asks the publisher of a video stream for a key frame, soon.
@@ -275,7 +280,7 @@ impl Machine {
         }
         if transport.reports.poll(now) {
             for stream in transport.streams.clone() {
-                self.refresh_stream_facts(now, stream, None);
+                self.refresh_stream_facts(now, stream);
             }
             self.write_sender_reports(now, index);
             self.write_receiver_reports(now, index);

@@ -236,8 +236,7 @@ const fn count(counters: &mut Counters, leg: &mut Leg, queued: Queued, payload_b
     if queued.rtx {
         counters.rtx_sent += 1;
     } else {
-        leg.packets = leg.packets.wrapping_add(1);
-        leg.octets = leg.octets.wrapping_add(payload_bytes as u32);
+        leg.count_sent(payload_bytes);
     }
 }
 
@@ -251,9 +250,8 @@ fn write_packet(
     send_time: [u8; 3],
     out: &mut [u8],
 ) -> Option<usize> {
-    let outgoing = leg.outgoing(kept.meta.codec)?;
-    let media_number = leg.number(queued.source, queued.sequence)?;
-    let (ssrc, payload_type, number) = address_of(leg, queued, outgoing, media_number)?;
+    let outgoing = leg.outgoing(kept.meta.payload_type)?;
+    let (ssrc, payload_type, number) = address_of(leg, queued, outgoing)?;
     let stamp = Stamp {
         send_time,
         transport_sequence: transport.transport_sequence,
@@ -269,7 +267,7 @@ fn write_packet(
         marker: kept.meta.marker,
         payload_type,
         sequence_number: number as u16,
-        timestamp: kept.meta.timestamp.wrapping_add(leg.timestamp_offset),
+        timestamp: kept.meta.timestamp.wrapping_add(queued.as_sent.timestamp_offset),
         ssrc,
         has_extension: block_bytes > 0,
         has_padding: false,
@@ -278,7 +276,7 @@ fn write_packet(
     let header_bytes = at;
     if queued.rtx {
         // RFC 4588 section 4: the original sequence number leads the payload.
-        let original = rtx::header(media_number as u16);
+        let original = rtx::header(queued.as_sent.number as u16);
         out.get_mut(at..at + original.len())?.copy_from_slice(&original);
         at += original.len();
     }
@@ -292,15 +290,10 @@ fn write_packet(
 }
 
 /// Under which SSRC, payload type and number a packet leaves.
-fn address_of(
-    leg: &mut Leg,
-    queued: Queued,
-    outgoing: Outgoing,
-    media_number: u64,
-) -> Option<(u32, u8, u64)> {
+fn address_of(leg: &mut Leg, queued: Queued, outgoing: Outgoing) -> Option<(u32, u8, u64)> {
     if queued.rtx {
         Some((leg.row.rtx_ssrc, outgoing.rtx_payload_type?, leg.next_rtx_number()))
     } else {
-        Some((leg.row.ssrc, outgoing.payload_type, media_number))
+        Some((leg.row.ssrc, outgoing.payload_type, queued.as_sent.number))
     }
 }

@@ -39,8 +39,8 @@ pub(crate) struct Meta {
     pub(crate) sequence: u64,
     /// As the publisher sent it.
     pub(crate) timestamp: u32,
-    /// Index into the stream's codecs.
-    pub(crate) codec: u8,
+    /// As the publisher sent it; of a retransmission, the original's.
+    pub(crate) payload_type: u8,
     pub(crate) marker: bool,
 }
 

@@ -1,36 +1,33 @@
-//! What arrives: classify, find the transport by its address, open, find the stream, keep the packet
-//! once, and put a reference to it into the queue of each leg.
+//! What arrives: classify, find the transport by its address, open, find the stream. What becomes of
+//! the opened packet is in `forward`.
 
 use datapath_wire::classify::{Class, classify};
 use datapath_wire::rtp::Packet;
-use datapath_wire::{extension, rtx, vp8};
+use datapath_wire::{extension, rtx};
 use std::net::SocketAddr;
-use std::time::Duration;
 
 use crate::Time;
 use crate::carried::{Carried, Hop};
 use crate::counters::Drop;
-use crate::feedback::nack::Repair;
 use crate::feedback::transport_cc::TransportCcRecorder;
-use crate::history::{Meta, Unkept};
 use crate::machine::Machine;
 use crate::path::Address;
-use crate::rows::MediaKind;
+use crate::slots::Slots;
 use crate::srtp::OpenError;
 use crate::stream::{Origin, Stream};
-use crate::transport::{Queued, Transport};
+use crate::transport::Transport;
 
 /// Largest RTP payload that is forwarded: what fits an Ethernet frame with everything we add.
 const PAYLOAD_BYTES_MAX: usize = 1500;
 
 /// An opened RTP packet and where it belongs.
-struct Arrived<'a> {
-    packet: Packet,
+pub(crate) struct Arrived<'a> {
+    pub(crate) packet: Packet,
     /// Without padding.
-    payload: &'a [u8],
-    carried: &'a [u8],
-    origin: Origin,
-    rid: &'a str,
+    pub(crate) payload: &'a [u8],
+    pub(crate) carried: &'a [u8],
+    pub(crate) origin: Origin,
+    pub(crate) rid: &'a str,
 }
 
 impl Machine {
@@ -92,16 +89,16 @@ impl Machine {
         let padding = packet.padding_bytes(datagram).map_err(|_| Drop::RtpMalformed)?;
         let payload =
             datagram.get(packet.header_bytes..bytes - padding).ok_or(Drop::RtpMalformed)?;
-        let origin = self.origin_of(index, &packet, &hop).ok_or(Drop::UnknownSource)?;
+        let origin = self.origin_of(index, &packet, payload, &hop)?;
         let rid = hop.rid.and_then(extension::rid).unwrap_or_default();
         let arrived = Arrived { packet, payload, carried: carried.as_bytes(), origin, rid };
         if payload.len() > PAYLOAD_BYTES_MAX {
             return Err(Drop::TooLarge);
         }
         if origin.rtx {
-            self.repaired(now, index, &arrived)
+            self.handle_repair(now, index, &arrived)
         } else {
-            self.media(now, index, &arrived)
+            self.handle_media(now, index, &arrived)
         }
     }
 
@@ -126,139 +123,45 @@ impl Machine {
     }
 
     /// Whose packet it is: by SSRC, else by MID and RID, else by a payload type that one stream has.
-    fn origin_of(&mut self, index: u32, packet: &Packet, hop: &Hop<'_>) -> Option<Origin> {
-        let transport = self.transports.get_mut(index)?;
-        if let Some(origin) = transport.origins.get(&packet.ssrc) {
-            return Some(*origin);
+    fn origin_of(
+        &mut self,
+        index: u32,
+        packet: &Packet,
+        payload: &[u8],
+        hop: &Hop<'_>,
+    ) -> Result<Origin, Drop> {
+        let transport = self.transports.get_mut(index).ok_or(Drop::UnknownSource)?;
+        let latched = transport.origins.get(&packet.ssrc).copied();
+        if let Some(origin) = latched.filter(|it| is_named(&self.streams, it.stream, hop.mid)) {
+            return Ok(origin);
         }
-        let stream = stream_of(transport, &self.streams, packet.payload_type, hop.mid)?;
-        let (_, rtx) = self.streams.get(stream)?.codec_of(packet.payload_type)?;
+        let named = stream_of(transport, &self.streams, packet.payload_type, hop.mid);
+        // A MID that no row has says nothing against what the SSRC said.
+        let Some(index) = named else { return latched.ok_or(Drop::UnknownSource) };
+        let stream = self.streams.get(index).ok_or(Drop::UnknownSource)?;
+        let (_, rtx) = stream.codec_of(packet.payload_type).ok_or(Drop::UnknownPayloadType)?;
         let media_ssrc = match (rtx, hop.repaired_rid.and_then(extension::rid)) {
-            (false, _) => packet.ssrc,
-            (true, Some(rid)) => self.streams.get(stream)?.ssrc_of_rid(rid)?,
-            (true, None) => self.streams.get(stream)?.forwarded?,
+            (false, _) => Some(packet.ssrc),
+            (true, Some(rid)) => stream.ssrc_of_rid(rid),
+            (true, None) => rtx::parse(payload).and_then(|(osn, _)| stream.ssrc_missing(osn)),
         };
-        let origin = Origin { stream, media_ssrc, rtx };
+        let media_ssrc = media_ssrc.ok_or(Drop::UnknownSource)?;
+        let origin = Origin { stream: index, media_ssrc, rtx };
         transport.origins.insert(packet.ssrc, origin);
-        Some(origin)
+        Ok(origin)
     }
+}
 
-    fn media(&mut self, now: Time, index: u32, arrived: &Arrived<'_>) -> Result<(), Drop> {
-        let stream = self.streams.get_mut(arrived.origin.stream).ok_or(Drop::UnknownSource)?;
-        let packet = &arrived.packet;
-        let (codec, false) =
-            stream.codec_of(packet.payload_type).ok_or(Drop::UnknownPayloadType)?
-        else {
-            return Err(Drop::UnknownPayloadType);
-        };
-        let kind = stream.row.kind;
-        let fresh = stream.source(packet.ssrc).is_none();
-        let source = stream.source_or_new(now, packet.ssrc, arrived.rid, codec);
-        let sequence = source.sequence.extend(packet.sequence_number);
-        let awakened = fresh || now.saturating_since(source.newest) > Duration::from_secs(1);
-        source.newest = now;
-        source.reception.received(sequence, packet.timestamp, now);
-        let repair = source.nack.received(sequence, now);
-        let due = source.nack.poll_timeout();
-        let meta = Meta { sequence, timestamp: packet.timestamp, codec, marker: packet.marker };
-        let kept = if arrived.payload.is_empty() {
-            Err(Drop::Padding)
-        } else {
-            source.history.push(now, meta, arrived.carried, arrived.payload).map_err(unkept)
-        };
-        if repair == Repair::GivenUp && kind == MediaKind::Video {
-            stream.key_frame.request(now);
-        }
-        note_key_frame(stream, codec, arrived.payload);
-        let due = [due, stream.key_frame.poll_timeout()].into_iter().flatten().min();
-        if awakened {
-            self.refresh_stream_facts(now, arrived.origin.stream, Some(packet.payload_type));
-        }
-        if let Some(due) = due {
-            self.wake(index, due);
-        }
-        match kept {
-            Ok(()) => self.fan_out(now, arrived.origin, meta),
-            Err(Drop::Padding) => self.withhold(arrived.origin, sequence),
-            Err(_) => {}
-        }
-        kept
-    }
-
-    /// RFC 4588: the payload is the original's, behind its sequence number.
-    fn repaired(&mut self, now: Time, index: u32, arrived: &Arrived<'_>) -> Result<(), Drop> {
-        let stream = self.streams.get_mut(arrived.origin.stream).ok_or(Drop::UnknownSource)?;
-        let (codec, _) =
-            stream.codec_of(arrived.packet.payload_type).ok_or(Drop::UnknownPayloadType)?;
-        let Some((original, payload)) =
-            rtx::parse(arrived.payload).filter(|(_, payload)| !payload.is_empty())
-        else {
-            return Err(Drop::Padding); // a bandwidth probe
-        };
-        let source = stream.source_mut(arrived.origin.media_ssrc).ok_or(Drop::RtxStale)?;
-        let sequence = source.sequence.guess(original);
-        let round_trip = source.nack.recovered(sequence, now);
-        let meta = Meta {
-            sequence,
-            timestamp: arrived.packet.timestamp,
-            codec,
-            marker: arrived.packet.marker,
-        };
-        let kept = source.history.push(now, meta, arrived.carried, payload).map_err(unkept);
-        if let (Some(sample), Some(transport)) = (round_trip, self.transports.get_mut(index)) {
-            transport.measured(sample);
-        }
-        kept?;
-        note_key_frame(stream, codec, payload);
-        self.counters.rtx_recovered += 1;
-        self.fan_out(now, arrived.origin, meta);
-        Ok(())
-    }
-
-    /// A reference to the packet goes into the queue of each leg that takes it.
-    fn fan_out(&mut self, now: Time, origin: Origin, meta: Meta) {
-        let Some(stream) = self.streams.get_mut(origin.stream) else { return };
-        if !stream.forwards(now, origin.media_ssrc) {
-            return;
-        }
-        for index in &stream.legs {
-            let Some(leg) = self.legs.get_mut(*index) else { continue };
-            let Some(transport) = self.transports.get_mut(leg.transport) else { continue };
-            let Some(outgoing) = leg.outgoing(meta.codec).filter(|_| transport.is_ready(now))
-            else {
-                continue;
-            };
-            if !leg.takes(now, origin.media_ssrc, meta.sequence, meta.timestamp, outgoing.clock_hz)
-            {
-                continue;
-            }
-            if transport.queue.is_empty() {
-                self.outbox.waits(leg.transport);
-            }
-            transport.queue.push_back(Queued {
-                leg: *index,
-                source: origin.media_ssrc,
-                sequence: meta.sequence,
-                rtx: false,
-            });
-        }
-    }
-
-    /// A packet that no leg gets must leave no gap in their numbers.
-    fn withhold(&mut self, origin: Origin, sequence: u64) {
-        let Some(stream) = self.streams.get(origin.stream) else { return };
-        for index in &stream.legs {
-            if let Some(leg) = self.legs.get_mut(*index) {
-                leg.skip(origin.media_ssrc, sequence);
-            }
-        }
-    }
+/// Whether a packet's MID, if it has one, is that of the stream: RFC 8843 section 9.2 lets it change.
+fn is_named(streams: &Slots<Stream>, stream: u32, mid: Option<&[u8]>) -> bool {
+    let Some(mid) = mid else { return true };
+    streams.get(stream).is_some_and(|stream| stream.row.mid.as_bytes() == mid)
 }
 
 /// The stream of the transport that a MID names, or the only one with that payload type.
 fn stream_of(
     transport: &Transport,
-    streams: &crate::slots::Slots<Stream>,
+    streams: &Slots<Stream>,
     payload_type: u8,
     mid: Option<&[u8]>,
 ) -> Option<u32> {
@@ -270,33 +173,6 @@ fn stream_of(
     let mut having = indexed().filter(|(_, stream)| stream.codec_of(payload_type).is_some());
     let (index, _) = having.next()?;
     having.next().is_none().then_some(index)
-}
-
-/// Ends the asking for a key frame when one arrives. Only codecs whose key frames show in clear bytes
-/// that end-to-end encryption leaves alone are looked at; for others the asking ends by itself.
-fn note_key_frame(stream: &mut Stream, codec: u8, payload: &[u8]) {
-    if stream.key_frame.poll_timeout().is_none() {
-        return;
-    }
-    let is_vp8 = stream
-        .row
-        .codecs
-        .get(usize::from(codec))
-        .is_some_and(|codec| codec.name.eq_ignore_ascii_case("VP8"));
-    if is_vp8
-        && vp8::Descriptor::parse(payload)
-            .is_some_and(|descriptor| descriptor.starts_key_frame(payload))
-    {
-        stream.key_frame.key_frame_arrived();
-    }
-}
-
-const fn unkept(why: Unkept) -> Drop {
-    match why {
-        Unkept::Known => Drop::Duplicate,
-        Unkept::TooLate => Drop::TooLate,
-        Unkept::TooLarge => Drop::TooLarge,
-    }
 }
 
 pub(crate) const fn drop_of(error: OpenError) -> Drop {

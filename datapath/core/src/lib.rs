@@ -11,7 +11,7 @@
 //!
 //! # What a packet goes through
 //!
-//! *In* (`ingress`): classify by the first byte, find the transport by address (only one with a
+//! *In* (`ingress`, `forward`): classify by the first byte, find the transport by address (only one with a
 //! valid check in the last 30 s), open SRTP in place, record the arrival for the publisher's
 //! congestion control, find the stream by SSRC or MID and RID, undo RTX, strip padding, keep the
 //! packet once in the history of its source, and put a reference into the queue of each leg.
@@ -28,7 +28,7 @@
 //! | `apply`, `plan` | rows in and out, all or nothing |
 //! | `checks`, `path` | ICE-lite, and which path a transport uses |
 //! | `secure`, [`dtls`], [`srtp`] | handshake and keys |
-//! | `ingress`, `carried`, `history` | packets in, kept once |
+//! | `ingress`, `forward`, `carried`, `history` | packets in, kept once |
 //! | `leg`, `renumber`, `egress` | packets out, under a leg's own numbers |
 //! | `control`, [`feedback`] | RTCP: reports, NACK, key frames, transport-wide feedback |
 //! | [`rows`], [`facts`], [`counters`] | what is told to the machine and what it tells |
@@ -45,6 +45,7 @@ pub mod dtls;
 mod egress;
 pub mod facts;
 pub mod feedback;
+mod forward;
 mod history;
 mod ingress;
 mod leg;

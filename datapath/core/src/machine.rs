@@ -211,9 +211,9 @@ impl Machine {
     }
 
     /// Publishes a stream's facts if they changed.
-    pub(crate) fn refresh_stream_facts(&mut self, now: Time, index: u32, payload_type: Option<u8>) {
+    pub(crate) fn refresh_stream_facts(&mut self, now: Time, index: u32) {
         if let Some(stream) = self.streams.get_mut(index)
-            && stream.refresh_facts(now, payload_type)
+            && stream.refresh_facts(now)
         {
             stream.revision += 1;
             self.changed.note(stream.id);

@@ -16,10 +16,10 @@ use crate::feedback::nack::{AUDIO_AGE, NackGenerator, VIDEO_AGE};
 use crate::feedback::receive::Reception;
 use crate::feedback::sender_report::StreamClock;
 use crate::history::{AUDIO, History, VIDEO};
-use crate::rows::{MediaKind, RowId, StreamRow};
+use crate::rows::{Codec, MediaKind, RowId, StreamRow};
 
 /// SSRCs that one stream may latch; a browser uses three encodings and may change each once in a
-/// while. The oldest gives way.
+/// while. The oldest gives way once it is silent.
 pub(crate) const MOST_SOURCES: usize = 8;
 /// A source that was silent this long gives way to another of the same stream. Lower: two sources
 /// that overlap while a browser changes over flap. Higher: the picture stands still that long.
@@ -36,6 +36,15 @@ pub(crate) struct Origin {
     pub(crate) media_ssrc: u32,
     /// It carries retransmissions (RFC 4588).
     pub(crate) rtx: bool,
+}
+
+/// Whether a source's packets go to the legs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Forwarding {
+    No,
+    AsBefore,
+    /// From this packet on, in another source's place.
+    Instead,
 }
 
 /// One SSRC of a stream, received.
@@ -64,6 +73,8 @@ pub(crate) struct Stream {
     /// Indices of the legs that copy it.
     pub(crate) legs: Vec<u32>,
     pub(crate) key_frame: KeyFrameThrottle,
+    /// Of the newest packet.
+    pub(crate) payload_type: u8,
     pub(crate) facts: StreamFacts,
     pub(crate) revision: u64,
 }
@@ -79,6 +90,7 @@ impl Stream {
             forwarded: None,
             legs: Vec::new(),
             key_frame: KeyFrameThrottle::new(),
+            payload_type: 0,
             facts: StreamFacts::default(),
             revision: 0,
         }
@@ -102,16 +114,12 @@ impl Stream {
         }
     }
 
-    /// The codec (its index) of a payload type, and whether the type is that codec's RTX.
-    pub(crate) fn codec_of(&self, payload_type: u8) -> Option<(u8, bool)> {
-        let media = self.row.codecs.iter().position(|codec| codec.payload_type == payload_type);
-        let rtx = || {
-            self.row.codecs.iter().position(|codec| codec.rtx_payload_type == Some(payload_type))
-        };
-        match media {
-            Some(at) => Some((at as u8, false)),
-            None => rtx().map(|at| (at as u8, true)),
-        }
+    /// The codec of a payload type, and whether the type is that codec's RTX.
+    pub(crate) fn codec_of(&self, payload_type: u8) -> Option<(&Codec, bool)> {
+        let codecs = &self.row.codecs;
+        let media = codecs.iter().find(|codec| codec.payload_type == payload_type);
+        let rtx = || codecs.iter().find(|codec| codec.rtx_payload_type == Some(payload_type));
+        media.map(|codec| (codec, false)).or_else(|| rtx().map(|codec| (codec, true)))
     }
 
     pub(crate) fn source_mut(&mut self, ssrc: u32) -> Option<&mut Source> {
@@ -122,24 +130,30 @@ impl Stream {
         self.sources.iter().find(|source| source.ssrc == ssrc)
     }
 
-    /// The source of that SSRC, made if it is new.
+    /// Whether a packet of that SSRC is news: its source is new or has slept.
+    pub(crate) fn is_awakened_by(&self, now: Time, ssrc: u32) -> bool {
+        self.source(ssrc).is_none_or(|source| now.saturating_since(source.newest) >= FLOWING)
+    }
+
+    /// The source of that SSRC, made if it is new; `None` when there are too many that flow.
     pub(crate) fn source_or_new(
         &mut self,
         now: Time,
         ssrc: u32,
         rid: &str,
-        codec: u8,
-    ) -> &mut Source {
+        clock_hz: u32,
+    ) -> Option<&mut Source> {
         if let Some(at) = self.sources.iter().position(|source| source.ssrc == ssrc) {
-            return &mut self.sources[at];
+            return self.sources.get_mut(at);
         }
         if self.sources.len() == MOST_SOURCES {
-            let oldest = self.sources.iter().enumerate().min_by_key(|(_, source)| source.newest);
-            let oldest = oldest.map_or(0, |(at, _)| at);
+            let sources = self.sources.iter().enumerate();
+            let (oldest, source) = sources.min_by_key(|(_, source)| source.newest)?;
+            if now.saturating_since(source.newest) < FLOWING {
+                return None; // memory is not taken anew with each packet
+            }
             self.sources.remove(oldest);
         }
-        let clock_hz =
-            self.row.codecs.get(usize::from(codec)).map_or(90_000, |codec| codec.clock_hz);
         let (shape, age) = match self.row.kind {
             MediaKind::Audio => (AUDIO, AUDIO_AGE),
             MediaKind::Video => (VIDEO, VIDEO_AGE),
@@ -154,21 +168,23 @@ impl Stream {
             nack: NackGenerator::new(age),
             newest: now,
         });
-        let at = self.sources.len() - 1;
-        &mut self.sources[at]
+        self.sources.last_mut()
     }
 
-    /// Whether packets of this source go to the legs: one source at a time.
-    pub(crate) fn forwards(&mut self, now: Time, ssrc: u32) -> bool {
+    /// Whether packets of this source go to the legs: one source at a time. A packet that is not the
+    /// newest of its source does not make it the one.
+    pub(crate) fn forwards(&mut self, now: Time, ssrc: u32, newest: bool) -> Forwarding {
         if self.forwarded == Some(ssrc) {
-            return true;
+            return Forwarding::AsBefore;
         }
         let before = self.forwarded.and_then(|before| self.source(before));
-        if before.is_some_and(|before| now.saturating_since(before.newest) < GIVES_WAY) {
-            return false;
+        if !newest || before.is_some_and(|it| now.saturating_since(it.newest) < GIVES_WAY) {
+            return Forwarding::No;
         }
-        self.forwarded = Some(ssrc);
-        true
+        match self.forwarded.replace(ssrc) {
+            Some(_) => Forwarding::Instead,
+            None => Forwarding::AsBefore,
+        }
     }
 
     /// The SSRC that repairs the encoding of a RID.
@@ -176,13 +192,25 @@ impl Stream {
         self.sources.iter().find(|source| &*source.rid == rid).map(|source| source.ssrc)
     }
 
+    /// What an SSRC repairs of which nothing is known but the packet it sends again (RFC 4588 section
+    /// 5.3): the only source, or the one that misses it.
+    pub(crate) fn ssrc_missing(&self, original: u16) -> Option<u32> {
+        if let [source] = &self.sources[..] {
+            return Some(source.ssrc);
+        }
+        let misses = |source: &&Source| source.nack.is_missing(source.sequence.guess(original));
+        let mut missing = self.sources.iter().filter(misses);
+        let source = missing.next()?;
+        missing.next().is_none().then_some(source.ssrc)
+    }
+
     /// Facts as they stand now, if they changed.
-    pub(crate) fn refresh_facts(&mut self, now: Time, payload_type: Option<u8>) -> bool {
+    pub(crate) fn refresh_facts(&mut self, now: Time) -> bool {
         let newest = self.sources.iter().map(|source| source.newest).max();
         let facts = StreamFacts {
             flowing: newest.is_some_and(|newest| now.saturating_since(newest) < FLOWING),
             first_packet: self.facts.first_packet.or(newest),
-            payload_type: payload_type.unwrap_or(self.facts.payload_type),
+            payload_type: self.payload_type,
             encodings: self
                 .sources
                 .iter()

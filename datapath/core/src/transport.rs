@@ -10,6 +10,7 @@ use crate::feedback::reports::{Cname, ReportSchedule};
 use crate::feedback::sender_report::PublisherClock;
 use crate::feedback::transport_cc::TransportCcRecorder;
 use crate::path::Paths;
+use crate::renumber::Numbered;
 use crate::rows::{RowId, TransportRow};
 use crate::srtp::{Inbound, Keys, Outbound};
 use crate::stream::Origin;
@@ -23,6 +24,8 @@ pub(crate) struct Queued {
     pub(crate) source: u32,
     /// Its number there.
     pub(crate) sequence: u64,
+    /// Under which number and time it leaves.
+    pub(crate) as_sent: Numbered,
     /// It leaves as a retransmission.
     pub(crate) rtx: bool,
 }

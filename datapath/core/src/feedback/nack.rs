@@ -144,6 +144,12 @@ impl NackGenerator {
         self.next
     }
 
+    /// Whether a packet is missing and not given up.
+    #[must_use]
+    pub fn is_missing(&self, sequence: u64) -> bool {
+        self.missing.binary_search_by_key(&sequence, |missing| missing.sequence).is_ok()
+    }
+
     /// How many packets are missing and not given up.
     #[must_use]
     pub fn missing(&self) -> usize {
