@@ -148,6 +148,9 @@ pub struct Counters {
     pub checks_answered: u64,
     /// DTLS handshakes completed.
     pub dtls_connected: u64,
+    /// DTLS associations that ended without keys: another certificate than announced, no profile in
+    /// common, no end in time.
+    pub dtls_failed: u64,
     /// RTP packets received and authenticated, retransmissions included.
     pub rtp_received: u64,
     /// RTP packets sent, retransmissions included.
@@ -189,10 +192,11 @@ impl Counters {
 
     /// What grew since start, by name; every name is present.
     #[must_use]
-    pub fn totals(&self) -> [(&'static str, u64); 15] {
+    pub fn totals(&self) -> [(&'static str, u64); 16] {
         [
             ("checks_answered", self.checks_answered),
             ("dtls_connected", self.dtls_connected),
+            ("dtls_failed", self.dtls_failed),
             ("rtp_received", self.rtp_received),
             ("rtp_sent", self.rtp_sent),
             ("rtp_sent_bytes", self.rtp_sent_bytes),

@@ -53,7 +53,8 @@ impl Machine {
                     self.set_dtls_state(index, DtlsState::Closed);
                 }
                 Output::Failed(failure) => {
-                    self.set_dtls_state(index, DtlsState::Failed(told(failure)))
+                    self.counters.dtls_failed += 1;
+                    self.set_dtls_state(index, DtlsState::Failed(told(failure)));
                 }
                 Output::Timeout(due) => break due,
             }
