@@ -39,12 +39,7 @@ async def test_rooms_participants_and_agreements_are_found_again(
         assert await units.control.metric("gateway_participants") == 2
         await units.kill_control()
         await units.start_control()
-        assert await units.audit() == {
-            "rooms": 1,
-            "rooms_at_work": 0,
-            "missing_rows": 0,
-            "surplus_rows": 0,
-        }
+        assert_nothing_amiss(await units.audit())
         assert (await units.look()).rows == before.rows
         assert await units.control.metric("gateway_participants") == 2
         assert await units.control.metric("gateway_sessions") == 0
@@ -71,6 +66,7 @@ async def test_a_refused_resume_removes_nothing_and_both_come_back_within_2_s(
         gap_s = max(person.gap_s(began_s, ended_s) for person in people)
         figures.hold("both come back after a restart: longest gap, aiortc", gap_s, 2.0)
         figures.hold("both come back: old rows deleted after", gone_s - began_s, 5.0)
+        assert_nothing_amiss(await units.audit())
 
 
 @pytest.mark.parametrize("closes_first", [True, False])
@@ -88,6 +84,7 @@ async def test_one_comes_back_and_neither_side_misses_more_than_2_s(
         gone_s = await units.until_gone(old)
         ended_s = await both_receive((doctor, patient), after_s=gone_s + 1)
         assert list(doctor.session.others) == [patient.session.sid]
+        assert_nothing_amiss(await units.audit())
         how = "closes its old transports first" if closes_first else "keeps them meanwhile"
         for side, person in (("rejoiner", patient), ("other side", doctor)):
             gap_s = person.gap_s(began_s, ended_s)
@@ -96,6 +93,11 @@ async def test_one_comes_back_and_neither_side_misses_more_than_2_s(
 
 
 # ---------------------------------------------------------------------------------------- inside
+
+
+def assert_nothing_amiss(audit: dict[str, int]) -> None:
+    """The datapath holds what the one room wants, no less and no more."""
+    assert audit == {"rooms": 1, "rooms_at_work": 0, "missing_rows": 0, "surplus_rows": 0}
 
 
 def assert_called_back(answer: rtc.SignalResponse) -> None:
