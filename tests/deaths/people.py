@@ -15,7 +15,7 @@ from livekit.protocol import rtc
 
 from gateway.probe import content
 from gateway.probe.participant import Participant
-from gateway.probe.tracks import PictureTrack, ToneTrack
+from gateway.probe.tracks import FRAMES_PER_S, PictureTrack, ToneTrack
 from tests.deaths.timeline import Timeline, Wakefulness, awake, now_s
 from tests.integration.tokens import token
 
@@ -104,6 +104,10 @@ class Person:
         """The longest time between two moments without the other's tone, or without its picture."""
         return max(self.hears.gap_s(since_s, until_s), self.sees.gap_s(since_s, until_s))
 
+    def skipped_s(self, since_s: float, until_s: float) -> float:
+        """How much of the other's sound, or of its pictures, never arrived."""
+        return max(one.skipped_s(since_s, until_s) for one in (self.hears, self.sees))
+
     async def leave(self) -> None:
         """Leaves with every session that is still open."""
         sessions, self._sessions = self._sessions, []
@@ -122,11 +126,15 @@ class Person:
         task.add_done_callback(self._senses.discard)
 
     async def _listen(self, track: MediaStreamTrack) -> None:
+        due: int | None = None
         while (frame := await _next_frame(track)) is not None:
             assert isinstance(frame, AudioFrame)
+            assert frame.pts is not None
+            skipped = 0 if due is None else frame.pts - due
+            due = frame.pts + frame.samples
             samples = content.mono_samples(frame)
             if content.has_tone(samples, frame.sample_rate, self._other_hz):
-                self.hears.add()
+                self.hears.add(skipped / frame.sample_rate)
 
     async def _watch(self, track: MediaStreamTrack) -> None:
         last: int | None = None
@@ -134,7 +142,8 @@ class Person:
             assert isinstance(frame, VideoFrame)
             number = content.number_of(frame)
             if number is not None and number != last:
-                self.sees.add()
+                skipped = 0 if last is None else (number - last) % content.NUMBERS - 1
+                self.sees.add(skipped / FRAMES_PER_S)
                 last = number
 
 

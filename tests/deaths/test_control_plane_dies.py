@@ -29,6 +29,8 @@ async def test_20_s_away_and_the_return_are_neither_heard_nor_seen(
         ended_s = await both_receive(people, after_s=now_s() + 1)
         gap_s = max(person.gap_s(killed_s, ended_s) for person in people)
         figures.hold("control plane away for 20 s: longest gap, aiortc", gap_s, 0.2)
+        skipped_s = max(person.skipped_s(killed_s, ended_s) for person in people)
+        figures.hold("control plane away for 20 s: media that never arrived", skipped_s, 0.2)
 
 
 async def test_rooms_participants_and_agreements_are_found_again(

@@ -61,11 +61,14 @@ class Timeline:
         self._what = what
         self._wakefulness = wakefulness
         self._moments: list[float] = []
+        self._skips: list[tuple[float, float]] = []
         self._changes = Changes()
 
-    def add(self) -> None:
-        """It arrived now."""
+    def add(self, skipped_s: float = 0.0) -> None:
+        """It arrived now; `skipped_s` of what was sent before it never arrived."""
         self._moments.append(now_s())
+        if skipped_s > 0:
+            self._skips.append((self._moments[-1], skipped_s))
         self._changes.tell()
 
     def gap_s(self, since_s: float, until_s: float) -> float:
@@ -77,6 +80,10 @@ class Timeline:
             after - at - self._wakefulness.asleep_s(at, after)
             for at, after in itertools.pairwise(edges)
         )
+
+    def skipped_s(self, since_s: float, until_s: float) -> float:
+        """How much of what was sent never arrived, between two moments."""
+        return sum(skipped for at, skipped in self._skips if since_s < at <= until_s)
 
     def first_after(self, since_s: float) -> float | None:
         """The first moment after `since_s`."""
