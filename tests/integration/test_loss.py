@@ -80,7 +80,7 @@ async def test_two_sdk_rooms_hear_and_see_on_with_8_percent_lost_each_way(
     assert after["nacks_received"] > before["nacks_received"]
     assert after["rtx_sent"] > before["rtx_sent"]
     assert eye.is_in_order
-    assert eye.share_seen > 0.9
+    assert eye.share_seen > 0.8  # what waited for a repair is decoded and not shown
     assert eye.longest_gap_s() < 0.8
     assert ear.heard_ms(440) > 0.9 * ear.listened_ms
     assert ear.longest_gap_s(440) < 0.5
@@ -183,8 +183,8 @@ async def test_transport_wide_feedback_lets_an_sdk_publisher_send_more(
         await patient.see(picture, 40)
         told = await house.metric("gateway_datapath_transport_cc_sent_total")
         await patient.see(picture, 40)
-        # A feedback at least every 100 ms.
-        assert await house.metric("gateway_datapath_transport_cc_sent_total") >= told + 15
+        # A packet every 50 ms, each told within 100 ms: a feedback for every three packets.
+        assert await house.metric("gateway_datapath_transport_cc_sent_total") >= told + 10
         pairs = [one.candidate_pair for one in await doctor.stats("candidate_pair")]
         # libwebrtc begins at 300 kbit/s and stays there without feedback.
         assert max(pair.available_outgoing_bitrate for pair in pairs) > 500_000
@@ -240,11 +240,12 @@ async def test_a_call_survives_a_nat_that_gives_it_other_ports(
         await patient.see(picture)
         await patient.hear(tone, 440)
         before = await house.metric(NO_PATH)
+        eye = patient.eye(picture)
+        del eye.pictures[:-1]  # the pause is to be seen, what was before is not
         network.rebind()
-        patient.forget()
-        eye = await patient.see(picture, PICTURES)
+        await patient.see(picture, PICTURES)
         await patient.hear(tone, 440)
-        assert eye.longest_gap_s() < 6
+        assert eye.longest_gap_s() < 4
         assert await house.metric(NO_PATH) > before
         assert patient.told["reconnecting"] == []
 
