@@ -51,6 +51,7 @@ impl Machine {
                 "Role Conflict",
                 Some(key),
             );
+            self.counters.checks_answered += 1;
             self.outbox.send(from, answer);
             return Ok(());
         }

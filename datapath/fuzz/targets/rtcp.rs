@@ -14,13 +14,7 @@ fuzz_target!(|bytes: &[u8]| {
         let words = body.len() / 4;
         let [w0, w1] = (words as u16).to_be_bytes();
         let packet_type = 200 + packet_type % 8;
-        check(
-            &[
-                &[0x80 | first & 0x3f, packet_type, w0, w1],
-                &body[..4 * words],
-            ]
-            .concat(),
-        );
+        check(&[&[0x80 | first & 0x3f, packet_type, w0, w1], &body[..4 * words]].concat());
     }
 });
 
@@ -86,10 +80,7 @@ fn check_nack(nack: &Nack<'_>) {
 }
 
 fn check_feedback(feedback: &TransportCc<'_>) {
-    assert_eq!(
-        feedback.statuses().count(),
-        usize::from(feedback.status_count)
-    );
+    assert_eq!(feedback.statuses().count(), usize::from(feedback.status_count));
     // Away from zero, where a reference time cannot be; a multiple of its 24 bits.
     let epoch = 256i64 << 24;
     let base_sequence = 1 << 32 | u64::from(feedback.base_sequence);
@@ -100,12 +91,8 @@ fn check_feedback(feedback: &TransportCc<'_>) {
             Some(Arrival { sequence, ticks })
         })
         .collect();
-    let mut header = FeedbackHeader {
-        sender_ssrc: 1,
-        media_ssrc: 2,
-        base_sequence,
-        feedback_count: 0,
-    };
+    let mut header =
+        FeedbackHeader { sender_ssrc: 1, media_ssrc: 2, base_sequence, feedback_count: 0 };
     let mut left = &arrivals[..];
     while !left.is_empty() {
         let mut out = Vec::new();
@@ -115,13 +102,11 @@ fn check_feedback(feedback: &TransportCc<'_>) {
             panic!("not a feedback");
         };
         let read =
-            (header.base_sequence..)
-                .zip(again.statuses())
-                .filter_map(|(sequence, status)| {
-                    assert_eq!(status.sequence, sequence as u16);
-                    let ticks = status.arrival_ticks?.rem_euclid(epoch) as u64;
-                    Some((sequence, ticks))
-                });
+            (header.base_sequence..).zip(again.statuses()).filter_map(|(sequence, status)| {
+                assert_eq!(status.sequence, sequence as u16);
+                let ticks = status.arrival_ticks?.rem_euclid(epoch) as u64;
+                Some((sequence, ticks))
+            });
         let wrapped = |it: &Arrival| (it.sequence, it.ticks % epoch as u64);
         assert!(read.eq(left[..taken].iter().map(wrapped)));
         header.base_sequence = left[taken - 1].sequence + 1;

@@ -26,10 +26,7 @@ fn check_packet(bytes: &[u8]) {
         return;
     };
     assert!(packet.header_bytes <= bytes.len());
-    assert_eq!(
-        packet.payload(bytes).len(),
-        bytes.len() - packet.header_bytes
-    );
+    assert_eq!(packet.payload(bytes).len(), bytes.len() - packet.header_bytes);
     if let Some(block) = packet.extension {
         assert_eq!(block.offset + block.bytes, packet.header_bytes);
         check_block(block.profile, &bytes[block.offset..packet.header_bytes]);
@@ -40,10 +37,7 @@ fn check_packet(bytes: &[u8]) {
     }
     check_header(bytes, &packet);
     if let Some((_, original)) = rtx::parse(packet.payload(bytes)) {
-        assert_eq!(
-            original.len() + rtx::HEADER_BYTES,
-            packet.payload(bytes).len()
-        );
+        assert_eq!(original.len() + rtx::HEADER_BYTES, packet.payload(bytes).len());
     }
 }
 
@@ -58,9 +52,7 @@ fn check_header(bytes: &[u8], packet: &Packet) {
         has_padding: packet.has_padding,
     };
     let mut out = [0; 12 + 4 * 15];
-    let written = header
-        .write(packet.csrcs(bytes), &mut out)
-        .expect("room for 15 CSRCs");
+    let written = header.write(packet.csrcs(bytes), &mut out).expect("room for 15 CSRCs");
     assert_eq!(written, 12 + 4 * usize::from(packet.csrc_count));
     assert_eq!(out[..written], bytes[..written]);
 }

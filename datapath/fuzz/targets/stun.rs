@@ -31,10 +31,7 @@ fn check(bytes: &[u8]) {
         assert_eq!(attribute.offset, end, "attributes are adjacent");
         let value_at = attribute.offset + 4;
         end = value_at + attribute.value.len().next_multiple_of(4);
-        assert_eq!(
-            &bytes[value_at..value_at + attribute.value.len()],
-            attribute.value
-        );
+        assert_eq!(&bytes[value_at..value_at + attribute.value.len()], attribute.value);
     }
     assert!(end <= bytes.len());
     check_accessors(&message);
@@ -47,46 +44,25 @@ fn check_accessors(message: &Message<'_>) {
         assert!(text.len() <= 513);
     }
     assert!(message.unknown_required().all(|kind| kind < 0x8000));
-    assert!(
-        message
-            .error_code()
-            .is_none_or(|code| (300..700).contains(&code))
-    );
+    assert!(message.error_code().is_none_or(|code| (300..700).contains(&code)));
     assert!(message.has_integrity() || !message.integrity_ok(KEY));
-    let _ = (
-        message.mapped_address(),
-        message.fingerprint_ok(),
-        format!("{message:?}"),
-    );
+    let _ = (message.mapped_address(), message.fingerprint_ok(), format!("{message:?}"));
 }
 
 /// The same attributes under our own integrity and fingerprint.
 fn check_rebuilt(message: &Message<'_>) {
     let ours = [kind::MESSAGE_INTEGRITY, kind::FINGERPRINT];
-    let kept = || {
-        message
-            .attributes()
-            .filter(move |attribute| !ours.contains(&attribute.kind))
-    };
+    let kept = || message.attributes().filter(move |attribute| !ours.contains(&attribute.kind));
     let mut out = vec![0xee];
     let id = message.transaction_id();
     let mut builder = Builder::new(&mut out, message.class(), message.method(), id);
     for attribute in kept() {
         builder = builder.attribute(attribute.kind, attribute.value);
     }
-    builder
-        .integrity(KEY)
-        .finish_with_fingerprint()
-        .expect("no longer than what parsed, but 32");
+    builder.integrity(KEY).finish_with_fingerprint().expect("no longer than what parsed, but 32");
     let rebuilt = Message::parse(&out[1..]).expect("a message of ours");
-    let attributes = rebuilt
-        .attributes()
-        .filter(|it| it.kind != kind::MESSAGE_INTEGRITY);
-    assert!(
-        attributes
-            .map(|it| (it.kind, it.value))
-            .eq(kept().map(|it| (it.kind, it.value)))
-    );
+    let attributes = rebuilt.attributes().filter(|it| it.kind != kind::MESSAGE_INTEGRITY);
+    assert!(attributes.map(|it| (it.kind, it.value)).eq(kept().map(|it| (it.kind, it.value))));
     assert_eq!(rebuilt.class(), message.class());
     assert_eq!(rebuilt.method(), message.method());
     assert_eq!(rebuilt.transaction_id(), id);

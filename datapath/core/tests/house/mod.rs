@@ -152,12 +152,10 @@ impl House {
     }
 
     /// The peer sends a compound.
-    pub fn rtcp(&mut self, index: usize, mut compound: Vec<u8>) {
-        let peer = &mut self.peers[index];
-        let (_, outbound) = peer.srtp.as_mut().expect("connected");
-        outbound.seal_rtcp(&mut compound).expect("sealed");
-        let from = peer.address;
-        self.datagram(from, compound);
+    pub fn rtcp(&mut self, index: usize, compound: Vec<u8>) {
+        let datagram = self.peers[index].sealed_rtcp(compound);
+        let from = self.peers[index].address;
+        self.datagram(from, datagram);
     }
 
     /// Lets time pass in steps of 1 ms.

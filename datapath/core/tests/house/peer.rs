@@ -125,6 +125,13 @@ impl Peer {
         out
     }
 
+    /// A compound of this peer's.
+    pub fn sealed_rtcp(&mut self, mut compound: Vec<u8>) -> Vec<u8> {
+        let (_, outbound) = self.srtp.as_mut().expect("connected");
+        outbound.seal_rtcp(&mut compound).expect("sealed");
+        compound
+    }
+
     pub(super) fn receive(&mut self, mut datagram: Vec<u8>) {
         match classify(&datagram) {
             Class::Stun => {
