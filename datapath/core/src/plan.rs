@@ -85,11 +85,19 @@ impl<'a> Plan<'a> {
             }
             self.put.insert(row.id, &row.kind);
         }
+        for row in &change.puts {
+            if let RowKind::Stream(put) = &row.kind {
+                self.check_sources(row.id, put)?;
+            }
+        }
         Ok(())
     }
 
-    /// A put replaces a row of its own kind and room only.
+    /// A put replaces a row of its own kind and room only, and once.
     fn check_identity(&self, row: &Row, room: u64) -> Result<(), Refusal> {
+        if self.put.contains_key(&row.id) {
+            return Err(refusal(row.id, RefusalReason::Conflict, "the row is put twice"));
+        }
         let Some(entity) = self.standing(row.id) else { return Ok(()) };
         let same_kind = matches!(
             (&row.kind, entity),
@@ -147,6 +155,20 @@ impl<'a> Plan<'a> {
             return Err(refusal(id, RefusalReason::Malformed, "too many streams on one transport"));
         }
         Ok(())
+    }
+
+    /// An SSRC names one source of its transport (RFC 8843 section 9.2), once all is put.
+    fn check_sources(&self, id: RowId, put: &StreamRow) -> Result<(), Refusal> {
+        let ssrcs = |row: &'a StreamRow| {
+            row.encodings.iter().flat_map(|encoding| [encoding.ssrc, encoding.rtx_ssrc])
+        };
+        let siblings = self.streams_of(put.transport);
+        let all = siblings.iter().flat_map(|(_, row)| ssrcs(row)).filter(|ssrc| *ssrc != 0);
+        let mut seen = HashSet::new();
+        if all.into_iter().all(|ssrc| seen.insert(ssrc)) {
+            return Ok(());
+        }
+        Err(refusal(id, RefusalReason::Conflict, "an SSRC is taken on this transport"))
     }
 
     fn check_leg(&self, id: RowId, put: &LegRow, room: u64) -> Result<(), Refusal> {

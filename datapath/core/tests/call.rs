@@ -340,9 +340,14 @@ fn what_is_taken_cannot_be_put_again() {
         (62, video(1, "0"), "a mid"),
         (63, leg(11, 2, 5000), "an SSRC"),
         (1, video(1, "8"), "an id of another kind"),
+        (64, video(1, "8"), "an SSRC of a source"),
     ];
     for (id, kind, what) in cases {
         let refusal = house.try_apply(vec![(id, kind)], vec![]).expect_err(what);
         assert_eq!(refusal.reason, RefusalReason::Conflict, "{what}");
     }
+    let twice = vec![(65, audio(1, "8")), (65, leg(11, 2, 9000))];
+    let refusal = house.try_apply(twice, vec![]).expect_err("an id that is put twice");
+    assert_eq!((refusal.row, refusal.reason), (65, RefusalReason::Conflict));
+    house.apply(vec![(66, video(1, "8"))], vec![11]);
 }
