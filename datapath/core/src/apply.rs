@@ -73,6 +73,9 @@ impl Machine {
         for ufrag in ufrags_of(&row) {
             self.ufrags.insert(ufrag, index);
         }
+        if transport.row.ice.ufrag != row.ice.ufrag {
+            transport.paths.restart();
+        }
         transport.set_row(row);
         self.wake(index, now);
     }

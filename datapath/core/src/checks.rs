@@ -56,11 +56,18 @@ impl Machine {
             return Ok(());
         }
         write_binding_success(&mut answer, message.transaction_id(), from.remote, key);
+        // A pair nominated under the credentials of before is none of the new session's: such checks
+        // only keep their path alive.
+        let in_force = ice.ufrag == transport.row.ice.ufrag;
         let check = Check {
             priority: message.priority().unwrap_or_default(),
-            use_candidate: message.use_candidate(),
-            nomination: message.nomination(),
+            use_candidate: in_force && message.use_candidate(),
+            nomination: message.nomination().filter(|_| in_force),
         };
+        if self.is_anothers(now, from, index) {
+            return Err(Drop::AddressTaken);
+        }
+        let transport = self.transports.get_mut(index).ok_or(Drop::StunUnknownUfrag)?;
         let was_ready = transport.is_ready(now);
         let checked = transport.paths.check(now, from, check).map_err(|_| Drop::TooManyPaths)?;
         if let Some(evicted) = checked.evicted {
@@ -73,6 +80,15 @@ impl Machine {
         self.outbox.send(from, answer);
         self.after_check(now, index, was_ready);
         Ok(())
+    }
+
+    /// Whether another transport is connected from this address and alive there. A participant that
+    /// sends checks in somebody else's name (no answer is needed for that) must not take the path
+    /// from under a call; whoever really has the address now waits 10 s at most.
+    fn is_anothers(&self, now: Time, address: Address, index: u32) -> bool {
+        let owner = self.addresses.get(&address).filter(|owner| **owner != index);
+        let owner = owner.and_then(|owner| self.transports.get(*owner));
+        owner.is_some_and(|owner| owner.srtp.is_some() && owner.paths.is_alive(now, address))
     }
 
     /// From now on what comes from this address belongs to this transport.

@@ -21,6 +21,8 @@ pub enum Drop {
     StunBadIntegrity,
     /// A valid check from one address too many for its transport.
     TooManyPaths,
+    /// A valid check from an address on which another transport is connected.
+    AddressTaken,
     /// DTLS, RTP or RTCP from an address without a valid check in the last 30 s.
     NoValidPath,
     /// DTLS before the remote description told the fingerprint.
@@ -69,7 +71,7 @@ pub enum Drop {
 
 impl Drop {
     /// All reasons, in the order of their numbers.
-    pub const ALL: [Self; 30] = [
+    pub const ALL: [Self; 31] = [
         Self::Unclassified,
         Self::TurnChannel,
         Self::StunMalformed,
@@ -78,6 +80,7 @@ impl Drop {
         Self::StunUnknownUfrag,
         Self::StunBadIntegrity,
         Self::TooManyPaths,
+        Self::AddressTaken,
         Self::NoValidPath,
         Self::DtlsUnexpected,
         Self::DtlsFailed,
@@ -114,6 +117,7 @@ impl Drop {
             Self::StunUnknownUfrag => "stun_unknown_ufrag",
             Self::StunBadIntegrity => "stun_bad_integrity",
             Self::TooManyPaths => "too_many_paths",
+            Self::AddressTaken => "address_taken",
             Self::NoValidPath => "no_valid_path",
             Self::DtlsUnexpected => "dtls_unexpected",
             Self::DtlsFailed => "dtls_failed",

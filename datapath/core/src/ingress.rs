@@ -77,11 +77,18 @@ impl Machine {
         let packet = Packet::parse(datagram).map_err(|_| Drop::RtpMalformed)?;
         let srtp = transport.srtp.as_deref_mut().ok_or(Drop::SrtpNotReady)?;
         let opened = srtp.inbound.open_rtp(datagram, packet.header_bytes);
-        let authentic = matches!(opened, Ok(_) | Err(OpenError::Replayed { .. }));
         let mut carried = Carried::new();
         let hop = carried.sort(&transport.row.extensions, packet.elements(datagram));
-        if authentic {
-            self.note_arrival(now, index, from, hop.transport_sequence);
+        match opened {
+            Ok(_) => {
+                transport.paths.heard_on(now, from);
+                self.note_arrival(now, index, hop.transport_sequence);
+            }
+            // It may have been sent twice; whoever repeats it must not move the path.
+            Err(OpenError::Replayed { .. }) => {
+                self.note_arrival(now, index, hop.transport_sequence);
+            }
+            Err(_) => {}
         }
         let bytes = opened.map_err(drop_of)?.bytes;
         self.counters.rtp_received += 1;
@@ -102,16 +109,9 @@ impl Machine {
         }
     }
 
-    /// An authentic packet: its path is alive, and its arrival is told to the publisher's estimator.
-    fn note_arrival(
-        &mut self,
-        now: Time,
-        index: u32,
-        from: Address,
-        transport_sequence: Option<u16>,
-    ) {
+    /// The arrival of an authentic packet is told to the publisher's estimator.
+    fn note_arrival(&mut self, now: Time, index: u32, transport_sequence: Option<u16>) {
         let Some(transport) = self.transports.get_mut(index) else { return };
-        transport.paths.heard_on(now, from);
         if let Some(number) = transport_sequence {
             let recorder =
                 transport.recorder.get_or_insert_with(|| Box::new(TransportCcRecorder::new()));

@@ -5,6 +5,9 @@
 //! renomination value wins where the remote sends one; else USE-CANDIDATE on a pair of at least the
 //! current priority, or when the current path is silent; until something is nominated, the path on
 //! which authenticated media arrives. Firefox nominates aggressively, others regularly: both fit.
+//!
+//! After an ICE restart nothing is nominated: the path of before carries on until a pair is nominated
+//! under the new credentials, whatever its priority, or media comes on another path.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -45,6 +48,12 @@ struct Path {
     priority: u32,
 }
 
+impl Path {
+    const fn silence(&self, now: Time) -> Duration {
+        now.saturating_since(self.checked)
+    }
+}
+
 /// What became of a check.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Checked {
@@ -61,7 +70,8 @@ pub(crate) struct TooMany;
 #[derive(Debug, Default)]
 pub(crate) struct Paths {
     known: Vec<Path>,
-    current: Option<Address>,
+    /// The chosen one, as it stands in `known`: looked at for each packet of each leg.
+    current: Option<Path>,
     nominated: bool,
     nomination: Option<u32>,
 }
@@ -76,7 +86,7 @@ impl Paths {
     ) -> Result<Checked, TooMany> {
         let checked = self.note(now, address, check.priority)?;
         if self.chooses(now, address, check) {
-            self.current = Some(address);
+            self.current = self.find(address).copied();
             self.nominated |= check.use_candidate || check.nomination.is_some();
         }
         if let Some(value) = check.nomination {
@@ -87,19 +97,31 @@ impl Paths {
 
     /// Authenticated media, or a handshake, came from `address`.
     pub(crate) fn heard_on(&mut self, now: Time, address: Address) {
-        if self.current != Some(address) && (!self.nominated || self.current_is_silent(now)) {
-            self.current = Some(address);
+        if self.chosen() != Some(address) && (!self.nominated || self.current_is_silent(now)) {
+            self.current = self.find(address).copied();
         }
     }
 
     /// Whether anything may be taken from `address`.
     pub(crate) fn is_valid(&self, now: Time, address: Address) -> bool {
-        self.find(address).is_some_and(|path| now.saturating_since(path.checked) < LOST_AFTER)
+        self.find(address).is_some_and(|path| path.silence(now) < LOST_AFTER)
+    }
+
+    /// Whether `address` is in use: a check there was valid in the last 10 s.
+    pub(crate) fn is_alive(&self, now: Time, address: Address) -> bool {
+        self.find(address).is_some_and(|path| path.silence(now) < SILENT_AFTER)
     }
 
     /// Where to send, while a check there was valid in the last 30 s.
     pub(crate) fn current(&self, now: Time) -> Option<Address> {
-        self.current.filter(|address| self.is_valid(now, *address))
+        self.current.filter(|path| path.silence(now) < LOST_AFTER).map(|path| path.address)
+    }
+
+    /// New credentials are in force (RFC 8445 section 9): what was nominated was nominated under
+    /// others.
+    pub(crate) const fn restart(&mut self) {
+        self.nominated = false;
+        self.nomination = None;
     }
 
     /// Whether the remote can be reached by any path.
@@ -119,9 +141,8 @@ impl Paths {
     }
 
     /// The path last chosen, valid or not.
-    #[cfg(debug_assertions)]
-    pub(crate) const fn chosen(&self) -> Option<Address> {
-        self.current
+    pub(crate) fn chosen(&self) -> Option<Address> {
+        self.current.map(|path| path.address)
     }
 
     /// Every address known, valid or not.
@@ -132,9 +153,9 @@ impl Paths {
     /// Forgets an address that now belongs to another transport.
     pub(crate) fn forget(&mut self, address: Address) {
         self.known.retain(|path| path.address != address);
-        if self.current == Some(address) {
+        if self.chosen() == Some(address) {
             self.current = None;
-            self.nominated = false;
+            self.restart();
         }
     }
 
@@ -142,7 +163,7 @@ impl Paths {
         if let Some(value) = check.nomination {
             return Some(value) > self.nomination;
         }
-        let Some(current) = self.current.and_then(|current| self.find(current)) else {
+        let Some(current) = self.current.filter(|path| path.silence(now) < LOST_AFTER) else {
             return true;
         };
         let better = !self.nominated
@@ -153,20 +174,22 @@ impl Paths {
     }
 
     fn current_is_silent(&self, now: Time) -> bool {
-        self.current
-            .and_then(|current| self.find(current))
-            .is_none_or(|path| now.saturating_since(path.checked) >= SILENT_AFTER)
+        self.current.is_none_or(|path| path.silence(now) >= SILENT_AFTER)
     }
 
     /// Remembers when the address was checked, in place of the oldest other one if there are many.
     fn note(&mut self, now: Time, address: Address, priority: u32) -> Result<Checked, TooMany> {
         if let Some(path) = self.known.iter_mut().find(|path| path.address == address) {
             (path.checked, path.priority) = (now, priority);
+            let path = *path;
+            if self.chosen() == Some(address) {
+                self.current = Some(path);
+            }
             return Ok(Checked::default());
         }
         let mut evicted = None;
         if self.known.len() == MOST_PATHS {
-            let current = self.current;
+            let current = self.chosen();
             let (at, oldest) = self
                 .known
                 .iter()
@@ -174,7 +197,7 @@ impl Paths {
                 .filter(|(_, path)| Some(path.address) != current)
                 .min_by_key(|(_, path)| path.checked)
                 .ok_or(TooMany)?;
-            if now.saturating_since(oldest.checked) < SILENT_AFTER {
+            if oldest.silence(now) < SILENT_AFTER {
                 return Err(TooMany);
             }
             evicted = Some(self.known.swap_remove(at).address);
@@ -243,6 +266,34 @@ mod tests {
             |value| Check { priority: value, use_candidate: true, nomination: Some(value) };
         let paths = paths(&[(0, 1, nominate(2)), (1, 2, nominate(1)), (2, 3, nominate(3))]);
         assert_eq!(paths.current(s(2)), Some(from(3)));
+    }
+
+    #[test]
+    fn a_plain_check_is_enough_once_the_nominated_path_is_lost() {
+        assert_eq!(paths(&[(0, 1, USE), (29, 2, PLAIN)]).current(s(29)), Some(from(1)));
+        assert_eq!(paths(&[(0, 1, USE), (30, 2, PLAIN)]).current(s(30)), Some(from(2)));
+    }
+
+    #[test]
+    fn after_a_restart_the_path_serves_on_until_any_other_is_nominated() {
+        let mut paths = paths(&[(0, 1, USE)]);
+        paths.restart();
+        paths.check(s(1), from(2), Check { priority: 1, ..PLAIN }).expect("room");
+        assert_eq!(paths.current(s(1)), Some(from(1)));
+        paths.check(s(2), from(2), Check { priority: 1, ..USE }).expect("room");
+        assert_eq!(paths.current(s(2)), Some(from(2)));
+    }
+
+    #[test]
+    fn renomination_begins_anew_after_a_restart_and_where_its_path_was_given_away() {
+        let nominate = |value| Check { nomination: Some(value), ..USE };
+        let mut paths = paths(&[(0, 1, nominate(7))]);
+        paths.restart();
+        paths.check(s(1), from(2), nominate(1)).expect("room");
+        assert_eq!(paths.current(s(1)), Some(from(2)));
+        paths.forget(from(2));
+        paths.check(s(2), from(1), nominate(1)).expect("room");
+        assert_eq!(paths.current(s(2)), Some(from(1)));
     }
 
     #[test]
