@@ -13,12 +13,11 @@ from collections.abc import Mapping
 from typing import Final
 
 from aiohttp import WSCloseCode, WSMsgType, web
-from google.protobuf.message import DecodeError
-from livekit.protocol import rtc
 
 from gateway.auth import Grant, Refusal, verify
 from gateway.clock import Clock
 from gateway.rooms.admission import Refuse, RefuseCause
+from gateway.signalling import frames
 from gateway.signalling.counters import SignallingCounters
 from gateway.signalling.outbox import Ended, Ending
 from gateway.signalling.service import Attendance, SignallingService, Unavailable
@@ -126,6 +125,7 @@ class Conversation:
         self._socket = socket
         self._attendance = attendance
         self._counters = counters
+        self._speaks_json = False  # the last frame of the client was text
 
     async def hold(self) -> None:
         """Returns when the socket is closed, by whomever."""
@@ -141,14 +141,16 @@ class Conversation:
 
     async def _read(self) -> None:
         async for message in self._socket:
-            if message.type is not WSMsgType.BINARY:
-                self._counters.ignored["text_message"] += 1
-                continue
+            self._speaks_json = message.type is WSMsgType.TEXT
             try:
-                request = rtc.SignalRequest.FromString(message.data)
-            except DecodeError:
+                request = (
+                    frames.read_text(message.data)
+                    if self._speaks_json
+                    else frames.read_binary(message.data)
+                )
+            except frames.FrameError as error:
                 self._counters.ignored["undecodable"] += 1
-                await self._socket.close(code=WSCloseCode.INVALID_TEXT)
+                await self._socket.close(code=WSCloseCode.INVALID_TEXT, message=str(error).encode())
                 return
             self._attendance.handle_request(request)
 
@@ -157,12 +159,18 @@ class Conversation:
         while not isinstance(item := await outbox.next(), Ended):
             try:
                 async with asyncio.timeout(SEND_S):
-                    await self._socket.send_bytes(item)
+                    await self._send(item)
             except (ConnectionError, TimeoutError):
                 self._counters.closes["unreadable"] += 1
                 break
         ending = item.ending if isinstance(item, Ended) else Ending.OVERFLOW
         await self._socket.close(code=_CLOSE_CODES[ending])
+
+    async def _send(self, encoded: bytes) -> None:
+        if self._speaks_json:
+            await self._socket.send_str(frames.as_text(encoded))
+        else:
+            await self._socket.send_bytes(encoded)
 
 
 def token_of(request: web.Request) -> str | None:

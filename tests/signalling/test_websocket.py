@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -207,12 +208,27 @@ async def test_a_message_above_2_mib_closes_the_socket(http: Http) -> None:
         assert ws.close_code == aiohttp.WSCloseCode.MESSAGE_TOO_BIG
 
 
-async def test_a_text_message_is_ignored(http: Http, service: SignallingService) -> None:
+async def test_a_client_is_answered_in_the_form_that_it_used_last(http: Http) -> None:
     async with http.ws_connect("/rtc", headers=bearer(a_token())) as ws:
-        await ws.send_str("{}")
+        await hear(ws, "refresh_token")
+        await hear(ws, "offer")
+        await ws.send_str('{"pingReq": {"timestamp": "5"}}')
+        assert json.loads(await ws.receive_str())["pongResp"]["lastPingTimestamp"] == "5"
         await ws.send_bytes(rtc.SignalRequest(ping=1).SerializeToString())
-        await hear(ws, "pong")
-    assert service.counters.ignored["text_message"] == 1
+        assert await hear(ws, "pong") > 0
+
+
+async def test_text_that_is_no_message_closes_the_socket_with_a_sentence(
+    http: Http, service: SignallingService
+) -> None:
+    async with http.ws_connect("/rtc", headers=bearer(a_token())) as ws:
+        await hear(ws, "refresh_token")
+        await hear(ws, "offer")
+        await ws.send_str("soon")
+        end = await ws.receive()
+        assert end.data == aiohttp.WSCloseCode.INVALID_TEXT
+        assert end.extra == "The message is not a SignalRequest in proto3 JSON."
+    assert service.counters.ignored == {"undecodable": 1}
 
 
 async def test_an_upgrade_of_the_gateway_closes_without_a_leave(
