@@ -15,6 +15,7 @@ from gateway.rooms.participant import LeaveReason
 from gateway.signalling.counters import SignallingCounters
 from gateway.signalling.service import SignallingService
 from gateway.signalling.steps import CloseCause
+from gateway.signalling.websocket import BAD_JOIN_REQUEST
 
 # Results of a join: in, or why not although the token was good.
 JOIN_RESULTS: Final = ("joined", *RefuseCause, "datapath_away", "gateway_full", "resume_refused")
@@ -23,6 +24,7 @@ REFUSAL_CAUSES: Final = (
     *RefuseCause,
     "datapath_away",
     "gateway_full",
+    BAD_JOIN_REQUEST,
 )
 REQUEST_KINDS: Final = tuple(
     field.name for field in rtc.SignalRequest.DESCRIPTOR.oneofs_by_name["message"].fields

@@ -36,6 +36,7 @@ class Role(StrEnum):
 
     PUBLISHER = "publisher"
     SUBSCRIBER = "subscriber"
+    BOTH = "both"  # its only transport: dialect v1
 
 
 class Kind(StrEnum):
@@ -53,6 +54,7 @@ class SectionUse(StrEnum):
     LEG = "leg"  # we send to the participant on it
     DATA = "data"  # SCTP
     IDLE = "idle"  # agreed on, carries nothing, may be used again
+    FREE = "free"  # offered by the client to receive on; we send nothing on it yet
     REJECTED = "rejected"  # port 0; never used again
 
 

@@ -1,7 +1,8 @@
 """Notes: what the control plane writes on rows so as to find its rooms again after its own death.
 
-The note of a subscriber transport holds the room's name, the participant and the agreement, the
-note of a publisher transport the participant's sid and the agreement. Versioned, compressed (a
+The note of a participant's first transport (the subscriber's, or the one for both directions) holds
+the room's name, the participant and the agreement, the note of a publisher transport the
+participant's sid and the agreement. Versioned, compressed (a
 section repeats its neighbours), at most 64 KiB. They hold names and ICE passwords: never logged.
 """
 
@@ -38,7 +39,7 @@ class NotedRoom:
 
 @dataclass(frozen=True, slots=True)
 class Noted:
-    """The content of one note. `room` and `participant` only on subscriber transports."""
+    """The content of one note. `room` and `participant` not on publisher transports."""
 
     participant_sid: str
     agreement: str = field(repr=False)  # as Agreement.to_note writes it
@@ -52,7 +53,7 @@ _NOTED: Final[TypeAdapter[Noted]] = TypeAdapter(Noted)
 def write(room: Room, participant: Participant, agreement: Agreement) -> bytes:
     """The note of one transport. Raises NoteError when it would exceed 64 KiB."""
     body = agreement.to_note().decode()
-    if agreement.role is Role.SUBSCRIBER:
+    if agreement.role is not Role.PUBLISHER:
         noted = NotedRoom(room.sid, room.name, room.created_s, room.metadata)
         content = Noted(participant.sid, body, noted, participant)
     else:

@@ -48,23 +48,21 @@ def rebuild(rows: Iterable[pb.Row]) -> tuple[list[RebuiltRoom], dict[int, list[i
 def _rebuild_room(number: int, rows: list[pb.Row]) -> RebuiltRoom | None:
     transports = [row for row in rows if row.HasField("transport")]
     found, _ = notes.read_all((row.id, row.transport.note) for row in transports)
-    subscribers = [(n, a) for n, a in found if a.role is Role.SUBSCRIBER]
-    room = _room_of(noted for noted, _ in subscribers)
+    first = [(n, a) for n, a in found if a.role is not Role.PUBLISHER]
+    room = _room_of(noted for noted, _ in first)
     if room is None:
         return None
     publishers = {n.participant_sid: a for n, a in found if a.role is Role.PUBLISHER}
     agreements: dict[str, Agreements] = {}
-    for noted, agreement in sorted(subscribers, key=_by_age):
+    for noted, agreement in sorted(first, key=_by_age):
         if noted.participant is not None:
             room.participants[noted.participant_sid] = noted.participant
-            agreements[noted.participant_sid] = _agreements(noted, agreement, publishers)
+            own = Agreements.first(agreement)
+            publisher = publishers.get(noted.participant_sid)
+            if publisher is not None and not own.single:
+                own = own.updated(publisher)
+            agreements[noted.participant_sid] = own
     return RebuiltRoom(Place(number, transports[0].worker), room, agreements, rows)
-
-
-def _agreements(
-    noted: Noted, subscriber: Agreement, publishers: dict[str, Agreement]
-) -> Agreements:
-    return Agreements(subscriber, publishers.get(noted.participant_sid))
 
 
 def _by_age(found: tuple[Noted, Agreement]) -> tuple[float, int]:

@@ -16,7 +16,7 @@ from gateway.rooms.participant import Participant
 from gateway.rooms.room import Room
 from gateway.rooms.track import Encryption, Track
 from gateway.sfu import notes
-from gateway.sfu.agreement import Agreement, Codec, Feedback, Ice, Kind, Section
+from gateway.sfu.agreement import Agreement, Codec, Feedback, Ice, Kind, Role, Section
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,15 +29,40 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Agreements:
-    """What one participant has agreed on. The publisher's transport comes with its first offer."""
+    """What one participant has agreed on. The publisher's transport comes with its first offer.
+
+    Where there is one transport for both directions (dialect v1), both name the same agreement.
+    """
 
     subscriber: Agreement
     publisher: Agreement | None = None
 
+    @classmethod
+    def first(cls, agreement: Agreement) -> Agreements:
+        """Of a participant whose first transport this is: a subscriber's, or one for both."""
+        return cls(agreement, agreement if agreement.role is Role.BOTH else None)
+
+    @property
+    def single(self) -> bool:
+        """Whether one transport serves both directions."""
+        return self.subscriber.role is Role.BOTH
+
     @property
     def transports(self) -> tuple[Agreement, ...]:
         """The agreements that there are, each of which is one Transport row."""
-        return (self.subscriber,) if self.publisher is None else (self.subscriber, self.publisher)
+        if self.publisher is None or self.single:
+            return (self.subscriber,)
+        return (self.subscriber, self.publisher)
+
+    def updated(self, agreement: Agreement) -> Agreements:
+        """With the newer outcome for one of the transports."""
+        match agreement.role:
+            case Role.BOTH:
+                return Agreements(agreement, agreement)
+            case Role.SUBSCRIBER:
+                return Agreements(agreement, self.publisher)
+            case Role.PUBLISHER:
+                return Agreements(self.subscriber, agreement)
 
 
 _FEEDBACK: Final = {

@@ -16,12 +16,11 @@ from livekit.protocol import rtc
 
 from gateway.auth.grant import Grant
 from gateway.datapath import datapath_pb2 as pb
-from gateway.ids import new_ice_password, new_ufrag
 from gateway.rooms.admission import Admit, Refuse, admit
 from gateway.rooms.moment import Moment
 from gateway.rooms.participant import LeaveReason, ParticipantState
 from gateway.rooms.room import Room
-from gateway.sfu.agreement import Agreement, Role
+from gateway.sfu.agreement import Role
 from gateway.sfu.rebuild import RebuiltRoom
 from gateway.sfu.rows import Agreements, Place, desired_rows, difference, rows_of
 from gateway.signalling import departures, messages, personal, reach, subscribing
@@ -103,8 +102,17 @@ class Conference:
 
     # --------------------------------------------------------------------------------- input
 
-    def join(self, grant: Grant, client: Client, now: Moment) -> Joined | Refuse:
-        """Somebody with a verified grant wants in."""
+    def join(
+        self,
+        grant: Grant,
+        client: Client,
+        now: Moment,
+        opening: Iterable[rtc.SignalRequest] = (),
+    ) -> Joined | Refuse:
+        """Somebody with a verified grant wants in.
+
+        `opening` is what it asks for in the same breath: answered after the JoinResponse.
+        """
         hall = self._hall
         decision = admit(hall.room, grant, hall.house.limits, now)
         if isinstance(decision, Refuse):
@@ -113,37 +121,30 @@ class Conference:
         participant.client_protocol = client.client_protocol
         participant.subscriptions.auto = client.auto_subscribe
         self._make_way(decision)
-        session = Session(participant, self._first_agreements(), self._durations, client, grant)
+        first = hall.new_agreement(Role.BOTH if client.single else Role.SUBSCRIBER)
+        session = Session(participant, Agreements.first(first), self._durations, client, grant)
         session.begin(SessionState.CONNECTED, now)
         if participant.waits_for:
             session.start(Timer.TAKEOVER, now)
         hall.sessions[session.sid] = session
         entered = hall.room.enter(participant)
         hall.remark(session, "participant_joined")
-        hall.tell(session, messages.join(hall.room, participant, hall.house))
+        hall.tell(session, messages.join(hall.room, participant, hall.house, single=client.single))
         personal.refresh_token(hall, session, now)
         hall.spread(entered)
         hall.unsettle(session.sid)
+        for request in opening:
+            self._take(session, request, now)
         self._write()
         return Joined(session.sid)
 
     def handle_request(self, sid: str, request: rtc.SignalRequest, now: Moment) -> None:
         """One message of one client. What is not understood is ignored and counted."""
-        hall = self._hall
-        session = hall.sessions.get(sid)
-        if session is None or not session.connected:
-            return
-        session.start(Timer.SILENCE, now)
-        kind = request.WhichOneof("message") or "unknown"
-        hall.house.counters.requests[kind] += 1
-        handler = HANDLERS.get(kind)
-        if handler is None:
-            hall.house.counters.ignored[kind] += 1
-        else:
-            refused = handler(hall, session, request, now)
-            if refused is not None:
-                self._refuse_negotiation(session, refused.sentence)
-        self._write()
+        session = self._hall.sessions.get(sid)
+        if session is not None and session.connected:
+            session.start(Timer.SILENCE, now)
+            self._take(session, request, now)
+            self._write()
 
     def handle_socket_closed(self, sid: str, now: Moment) -> None:
         """The client's socket is gone, and there was no Leave."""
@@ -235,9 +236,24 @@ class Conference:
 
     # -------------------------------------------------------------------------------- inside
 
+    def _take(self, session: Session, request: rtc.SignalRequest, now: Moment) -> None:
+        """Does what the request asks for, unless the client has been sent away meanwhile."""
+        hall = self._hall
+        if not session.connected or session.sid not in hall.sessions:
+            return
+        kind = request.WhichOneof("message") or "unknown"
+        hall.house.counters.requests[kind] += 1
+        handler = HANDLERS.get(kind)
+        if handler is None:
+            hall.house.counters.ignored[kind] += 1
+        else:
+            refused = handler(hall, session, request, now)
+            if refused is not None:
+                self._refuse_negotiation(session, refused.sentence)
+
     def _settle(self) -> None:
         for session in self._hall.take_unsettled():
-            subscribing.offer_if_needed(self._hall, session)
+            subscribing.settle(self._hall, session)
 
     def _write(self) -> None:
         """The end of every input: new offers, then one step."""
@@ -262,16 +278,6 @@ class Conference:
                 departures.remove(self._hall, session, LeaveReason.DUPLICATE_IDENTITY)
             else:
                 admitted.participant.waits_for = older.sid
-
-    def _first_agreements(self) -> Agreements:
-        return Agreements(
-            Agreement.fresh(
-                transport=self._hall.house.row_ids.next(),
-                role=Role.SUBSCRIBER,
-                ufrag=new_ufrag(self._hall.place.worker),
-                password=new_ice_password(),
-            )
-        )
 
     def _session_of_transport(self, row: int) -> Session | None:
         sessions = self._hall.sessions.values()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from livekit.protocol import rtc
 
+from gateway.ids import new_ice_password, new_ufrag
 from gateway.rooms.events import (
     Event,
     ParticipantJoined,
@@ -18,9 +19,11 @@ from gateway.rooms.events import (
 )
 from gateway.rooms.participant import LeaveReason, Participant
 from gateway.rooms.room import Room
+from gateway.sfu.agreement import Agreement, Ice, Role
 from gateway.sfu.ledger import Ledger
 from gateway.sfu.rows import Agreements, Place, in_order, rows_of
 from gateway.signalling import messages
+from gateway.signalling.negotiation import Ours
 from gateway.signalling.session import Session
 from gateway.signalling.steps import Close, CloseCause, House, Remark, Signal, Step, Tell
 
@@ -43,6 +46,24 @@ class Gathering:
     def agreements(self) -> dict[str, Agreements]:
         """Agreements of everybody in the room, by participant sid."""
         return {sid: session.agreements for sid, session in self.sessions.items()}
+
+    def ours(self) -> Ours:
+        """What our side brings into every negotiation of this room."""
+        house = self.house
+        return Ours(
+            house.row_ids, house.new_ssrc, self.new_ice, house.fingerprints, house.candidates
+        )
+
+    def new_agreement(self, role: Role) -> Agreement:
+        """The agreement of a new transport."""
+        ice = self.new_ice()
+        return Agreement.fresh(
+            transport=self.house.row_ids.next(), role=role, ufrag=ice.ufrag, password=ice.password
+        )
+
+    def new_ice(self) -> Ice:
+        """Credentials of ours for a transport of this room."""
+        return Ice(new_ufrag(self.place.worker), new_ice_password())
 
     # -------------------------------------------------------------------- writing the step
 

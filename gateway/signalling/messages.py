@@ -5,7 +5,7 @@ The protocol's quirks live here as named constants. Serves the LiveKit client pr
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from livekit.protocol import models, rtc
@@ -173,11 +173,12 @@ def room_info(room: Room) -> models.Room:
     )
 
 
-def join(room: Room, participant: Participant, house: House) -> rtc.SignalResponse:
+def join(room: Room, participant: Participant, house: House, *, single: bool) -> rtc.SignalResponse:
     """The first message of every session.
 
     `client_configuration` is left out on purpose: forbidding resumes there would make clients close
-    their transports as soon as the socket is lost, and media would stop for nothing.
+    their transports as soon as the socket is lost, and media would stop for nothing. `single`: the
+    client has one connection for both directions, and offers it.
     """
     can = participant.permission
     answer = rtc.JoinResponse(
@@ -186,7 +187,7 @@ def join(room: Room, participant: Participant, house: House) -> rtc.SignalRespon
         other_participants=[participant_info(p) for p in room.visible_to(participant)],
         server_version=house.settings.server_version,
         server_region=house.settings.region,
-        subscriber_primary=can.can_subscribe,
+        subscriber_primary=can.can_subscribe and not single,
         fast_publish=can.can_publish,
         ping_interval=house.settings.ping_interval_s,
         ping_timeout=house.settings.ping_timeout_s,
@@ -234,12 +235,25 @@ def track_subscribed(sid: str) -> rtc.SignalResponse:
     return rtc.SignalResponse(track_subscribed=rtc.TrackSubscribed(track_sid=sid))
 
 
-def answer(sdp: str, offer_id: int) -> rtc.SignalResponse:
+def answer(sdp: str, offer_id: int, mid_to_track_id: Mapping[str, str]) -> rtc.SignalResponse:
     """The answer to the client's offer; its id is repeated."""
-    return rtc.SignalResponse(answer=rtc.SessionDescription(type="answer", sdp=sdp, id=offer_id))
+    return rtc.SignalResponse(
+        answer=rtc.SessionDescription(
+            type="answer", sdp=sdp, id=offer_id, mid_to_track_id=mid_to_track_id
+        )
+    )
 
 
-def offer(sdp: str, offer_id: int, mid_to_track_id: dict[str, str]) -> rtc.SignalResponse:
+def media_sections(audios: int, videos: int) -> rtc.SignalResponse:
+    """Asks a client with one connection for an offer, with that many more sections."""
+    return rtc.SignalResponse(
+        media_sections_requirement=rtc.MediaSectionsRequirement(
+            num_audios=audios, num_videos=videos
+        )
+    )
+
+
+def offer(sdp: str, offer_id: int, mid_to_track_id: Mapping[str, str]) -> rtc.SignalResponse:
     """Our offer of the subscriber's connection."""
     return rtc.SignalResponse(
         offer=rtc.SessionDescription(

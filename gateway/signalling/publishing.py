@@ -1,4 +1,4 @@
-"""Publishing: what a client asks of its publisher connection, and what becomes of it.
+"""Publishing: what a client offers and announces, and what becomes of it.
 
 AddTrack and the offer may come in either order. Others learn of a track when its media section has
 been negotiated, and of nothing before that.
@@ -10,16 +10,15 @@ from collections.abc import Mapping
 
 from livekit.protocol import rtc
 
-from gateway.ids import new_ice_password, new_ufrag
 from gateway.rooms.track import Track
-from gateway.sfu.agreement import Agreement, Kind, Role, Section
-from gateway.signalling import messages
+from gateway.sfu.agreement import Kind, Role, Section
+from gateway.signalling import messages, sections, subscribing
 from gateway.signalling.gathering import Gathering
 from gateway.signalling.negotiation import (
     Answered,
     NegotiationRefused,
     PendingTrack,
-    answer_publisher_offer,
+    answer_offer,
     claim_sections,
 )
 from gateway.signalling.session import Session
@@ -47,23 +46,27 @@ def handle_offer(
     hall: Gathering, session: Session, offer: rtc.SessionDescription
 ) -> NegotiationRefused | None:
     """Answer the client's offer. The answer leaves with the rows that make it true."""
-    agreement = session.agreements.publisher or _fresh(hall)
-    answered = answer_publisher_offer(
+    agreement = session.agreements.publisher or hall.new_agreement(Role.PUBLISHER)
+    single = session.agreements.single
+    answered = answer_offer(
         offer.sdp,
         agreement=agreement,
         pending=_pending(session),
-        row_ids=hall.house.row_ids,
-        fingerprints=hall.house.fingerprints,
-        candidates=hall.house.candidates,
+        ours=hall.ours(),
+        wanted=subscribing.wanted_legs(hall, session) if single else (),
         offer_id=offer.id,
     )
     if isinstance(answered, NegotiationRefused):
         return answered
     session.agree(answered.agreement)
     hall.touch(session.sid)
-    hall.tell(session, messages.answer(answered.sdp, offer.id))
+    hall.tell(session, messages.answer(answered.sdp, offer.id, answered.mid_to_track_id))
     _publish(hall, session, answered.tracks)
     _unpublish(hall, session, answered)
+    if single:
+        sections.learn_offer(session, agreement)
+        subscribing.tell_publishers(hall, answered.agreement)
+        hall.unsettle(session.sid)
     return None
 
 
@@ -119,15 +122,6 @@ def _refusal(
     if max(len(request.cid), len(request.name), len(request.stream)) > TEXT_CHARS:
         return why.LIMIT_EXCEEDED, f"cid, name and stream may have {TEXT_CHARS} characters"
     return None
-
-
-def _fresh(hall: Gathering) -> Agreement:
-    return Agreement.fresh(
-        transport=hall.house.row_ids.next(),
-        role=Role.PUBLISHER,
-        ufrag=new_ufrag(hall.place.worker),
-        password=new_ice_password(),
-    )
 
 
 def _pending(session: Session) -> list[PendingTrack]:

@@ -66,9 +66,11 @@ class Runner:
 
     # ---------------------------------------------------------------------------------- input
 
-    def join(self, grant: Grant, client: Client) -> tuple[str, Outbox] | Refuse:
+    def join(
+        self, grant: Grant, client: Client, opening: Iterable[rtc.SignalRequest]
+    ) -> tuple[str, Outbox] | Refuse:
         """Let somebody in; the outbox begins with the JoinResponse, once its rows hold."""
-        outcome = self.conference.join(grant, client, self._now())
+        outcome = self.conference.join(grant, client, self._now(), opening)
         if isinstance(outcome, Refuse):
             return outcome
         outbox = self.outboxes[outcome.sid] = Outbox()

@@ -108,15 +108,19 @@ class SignallingService:
 
     # ------------------------------------------------------------------------------- clients
 
-    async def join(self, grant: Grant, client: Client) -> Attendance | Refuse | Unavailable:
+    async def join(
+        self, grant: Grant, client: Client, opening: Sequence[rtc.SignalRequest] = ()
+    ) -> Attendance | Refuse | Unavailable:
         """Let the bearer of a verified grant in. Returns when its first message is there.
+
+        `opening` is what it asks for in the same breath.
 
         Waits for a datapath that is away, and begins again when it has been replaced meanwhile.
         """
         outcome: Attendance | Refuse | Unavailable
         try:
             async with asyncio.timeout(self._signalling.join_timeout_s):
-                outcome = await self._join(grant, client)
+                outcome = await self._join(grant, client, opening)
         except (TimeoutError, DatapathAway):
             outcome = Unavailable("datapath_away", AWAY_SENTENCE)
         self.counters.joins[_result(outcome)] += 1
@@ -201,13 +205,15 @@ class SignallingService:
 
     # -------------------------------------------------------------------------------- inside
 
-    async def _join(self, grant: Grant, client: Client) -> Attendance | Refuse | Unavailable:
+    async def _join(
+        self, grant: Grant, client: Client, opening: Sequence[rtc.SignalRequest]
+    ) -> Attendance | Refuse | Unavailable:
         while not self._stopping:
             await self._datapath.wait_ready(self._signalling.join_timeout_s)
             runner = self._runner_for(grant.room)
             if runner is None:
                 return Unavailable("gateway_full", FULL_SENTENCE)
-            outcome = runner.join(grant, client)
+            outcome = runner.join(grant, client, opening)
             if isinstance(outcome, Refuse):
                 return outcome
             attendance = Attendance(outcome[0], runner, outcome[1])

@@ -7,7 +7,8 @@ agreements outlive it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from collections import Counter
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
@@ -16,7 +17,7 @@ from gateway.datapath import datapath_pb2 as pb
 from gateway.rooms.moment import Moment
 from gateway.rooms.participant import Participant
 from gateway.settings.model import Signalling
-from gateway.sfu.agreement import Agreement, Role
+from gateway.sfu.agreement import Agreement, Kind
 from gateway.sfu.rows import Agreements
 from gateway.signalling.negotiation import Offer
 
@@ -65,12 +66,13 @@ def durations(settings: Signalling) -> dict[Timer, float]:
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """What a client says of itself when it connects (query of the v0 path)."""
+    """What a client says of itself when it connects."""
 
     protocol: int = 0
     client_protocol: int = 0
     sdk: str = ""
     auto_subscribe: bool = True
+    single: bool = False  # it has one connection for both directions: dialect v1
 
 
 @dataclass(slots=True)
@@ -84,6 +86,8 @@ class Session:
     grant: Grant | None = field(default=None, repr=False)
     state: SessionState = SessionState.CONNECTED
     offer: Offer | None = None  # to the subscriber, in flight
+    asked: Counter[Kind] = field(default_factory=Counter)  # sections that the client is to add
+    nudged: bool = False  # the client was asked for an offer, which has not come yet
     declined: set[str] = field(default_factory=set)  # tracks that the client will not take
     received: set[str] = field(default_factory=set)  # own tracks that somebody receives
     timers: dict[Timer, int] = field(default_factory=dict)  # monotonic nanoseconds
@@ -109,10 +113,7 @@ class Session:
 
     def agree(self, agreement: Agreement) -> None:
         """A negotiation has ended."""
-        if agreement.role is Role.SUBSCRIBER:
-            self.agreements = replace(self.agreements, subscriber=agreement)
-        else:
-            self.agreements = replace(self.agreements, publisher=agreement)
+        self.agreements = self.agreements.updated(agreement)
 
     # -------------------------------------------------------------------------------- timers
 

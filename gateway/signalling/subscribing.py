@@ -1,6 +1,7 @@
 """Subscribing: which tracks a client is offered, its answers, and its own choice among them.
 
-One offer is in flight at a time; what is wanted meanwhile goes into the next one, after the answer.
+A client with one connection (dialect v1) is offered nothing: it is asked to offer (`sections`). To
+others one offer is in flight at a time; what is wanted meanwhile goes into the next one.
 Tracks that the client answered with no are not offered again until it asks for them.
 """
 
@@ -11,7 +12,7 @@ from collections.abc import Iterable
 from livekit.protocol import rtc
 
 from gateway.sfu.agreement import Agreement, Kind
-from gateway.signalling import messages
+from gateway.signalling import messages, sections
 from gateway.signalling.gathering import Gathering
 from gateway.signalling.negotiation import (
     NegotiationRefused,
@@ -22,31 +23,31 @@ from gateway.signalling.negotiation import (
 from gateway.signalling.session import Session
 
 
-def offer_if_needed(hall: Gathering, session: Session) -> None:
-    """Offer what the client should receive, if that differs from what is agreed."""
+def settle(hall: Gathering, session: Session) -> None:
+    """Have negotiated what the client should receive, if that differs from what is agreed."""
+    if session.agreements.single:
+        sections.ask_if_needed(hall, session, wanted_legs(hall, session))
+    else:
+        _offer_if_needed(hall, session)
+
+
+def _offer_if_needed(hall: Gathering, session: Session) -> None:
     if not session.connected or session.offer is not None:
         return
     if not session.participant.permission.can_subscribe:
         return
     agreement = session.agreements.subscriber
-    wanted = _wanted(hall, session)
+    wanted = wanted_legs(hall, session)
     agreed = {section.track_sid for section in agreement.legs}
     first = agreement.last_offer_id == 0
     if not first and agreed == {leg.track_sid for leg in wanted}:
         return
-    offer = offer_to_subscriber(
-        agreement,
-        wanted,
-        row_ids=hall.house.row_ids,
-        new_ssrc=hall.house.new_ssrc,
-        fingerprints=hall.house.fingerprints,
-        candidates=hall.house.candidates,
-    )
+    offer = offer_to_subscriber(agreement, wanted, ours=hall.ours())
     session.offer = offer
     session.declined.update(offer.left_out)
     session.agree(offer.agreement)
     hall.touch(session.sid)
-    hall.tell(session, messages.offer(offer.sdp, offer.id, dict(offer.mid_to_track_id)))
+    hall.tell(session, messages.offer(offer.sdp, offer.id, offer.mid_to_track_id))
 
 
 def handle_answer(
@@ -64,7 +65,7 @@ def handle_answer(
     session.agree(accepted.agreement)
     session.declined.update(accepted.declined)
     hall.unsettle(session.sid)
-    _tell_publishers(hall, accepted.agreement)
+    tell_publishers(hall, accepted.agreement)
     return None
 
 
@@ -100,10 +101,7 @@ def handle_subscription_permission(
             hall.unsettle(other.sid)
 
 
-# ------------------------------------------------------------------------------------- inside
-
-
-def _tell_publishers(hall: Gathering, agreement: Agreement) -> None:
+def tell_publishers(hall: Gathering, agreement: Agreement) -> None:
     """Each publisher learns once of each track that it has a first subscriber."""
     subscribed = {section.track_sid for section in agreement.legs}
     for publisher in hall.sessions.values():
@@ -113,12 +111,16 @@ def _tell_publishers(hall: Gathering, agreement: Agreement) -> None:
                 hall.tell(publisher, messages.track_subscribed(sid))
 
 
-def _wanted(hall: Gathering, session: Session) -> list[WantedLeg]:
+def wanted_legs(hall: Gathering, session: Session) -> list[WantedLeg]:
+    """What the client should receive."""
     return [
         WantedLeg(track.sid, Kind(track.kind), f"{publisher.sid}|{track.stream}")
         for publisher, track in hall.room.tracks_for(session.participant)
         if track.sid not in session.declined
     ]
+
+
+# ------------------------------------------------------------------------------------- inside
 
 
 def _bounded(hall: Gathering, sids: Iterable[str]) -> list[str]:

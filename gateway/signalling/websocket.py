@@ -2,7 +2,7 @@
 
 Parses what comes in and writes what goes out; decides nothing about rooms. A token is verified and
 the JoinResponse is ready before the upgrade, so that a refusal is an HTTP answer that clients can
-read. CORS, "/", and the paths of other protocol versions are `gateway.api.client`'s. RFC 6455.
+read. CORS and "/" are `gateway.api.client`'s. RFC 6455.
 """
 
 from __future__ import annotations
@@ -17,8 +17,9 @@ from aiohttp import WSCloseCode, WSMsgType, web
 from gateway.auth import Grant, Refusal, verify
 from gateway.clock import Clock
 from gateway.rooms.admission import Refuse, RefuseCause
-from gateway.signalling import frames
+from gateway.signalling import frames, join_request
 from gateway.signalling.counters import SignallingCounters
+from gateway.signalling.join_request import Opening
 from gateway.signalling.outbox import Ended, Ending
 from gateway.signalling.service import Attendance, SignallingService, Unavailable
 from gateway.signalling.session import Client
@@ -30,6 +31,9 @@ SEND_S: Final = 10.0
 # How long a closing handshake may take, RFC 6455 section 7.1.1.
 CLOSE_S: Final = 2.0
 RETRY_AFTER_S: Final = 1
+# How a join whose parameter cannot be read is counted.
+BAD_JOIN_REQUEST: Final = "bad_join_request"
+_TRUE: Final = ("1", "true")
 
 _STATUS: Final = {
     RefuseCause.ROOM_FULL: 503,
@@ -44,7 +48,7 @@ _CLOSE_CODES: Final = {
 
 
 class ClientRoutes:
-    """The routes of dialect v0."""
+    """The routes of both dialects: a `join_request` in the query makes it v1, on either path."""
 
     def __init__(
         self,
@@ -62,16 +66,27 @@ class ClientRoutes:
         """For the application of the client port. Some clients double the leading slash."""
         return [
             web.get(slash + path, handler)
-            for path, handler in (("rtc", self._rtc), ("rtc/validate", self._validate))
+            for path, handler in (
+                ("rtc", self._rtc),
+                ("rtc/validate", self._validate),
+                ("rtc/v1", self._rtc_v1),
+                ("rtc/v1/validate", self._validate),
+            )
             for slash in ("/", "//")
         ]
 
     async def _validate(self, request: web.Request) -> web.Response:
-        """What /rtc would say, without joining."""
+        """What a join would be told before its upgrade, without joining."""
         grant = self._verify(request)
-        return _refused(grant) if isinstance(grant, Refusal) else web.Response(text="success")
+        if isinstance(grant, Refusal):
+            return _refused(grant)
+        opening = self._opening(request)
+        return web.Response(text="success") if isinstance(opening, Opening) else opening
 
-    async def _rtc(self, request: web.Request) -> web.StreamResponse:
+    async def _rtc_v1(self, request: web.Request) -> web.StreamResponse:
+        return await self._rtc(request, v1=True)
+
+    async def _rtc(self, request: web.Request, *, v1: bool = False) -> web.StreamResponse:
         socket = web.WebSocketResponse(
             max_msg_size=MAX_MESSAGE_BYTES + 1,  # aiohttp takes what is shorter than this
             compress=False,
@@ -83,9 +98,12 @@ class ClientRoutes:
         grant = self._verify(request)
         if isinstance(grant, Refusal):
             return _refused(grant)
-        if request.query.get("reconnect", "") in {"1", "true"}:
+        opening = self._opening(request, required=v1)
+        if isinstance(opening, web.Response):
+            return opening
+        if opening.resumes:
             return await self._refuse_resume(request, socket, grant)
-        attendance = await self._service.join(grant, client_of(request.query))
+        attendance = await self._service.join(grant, opening.client, opening.requests)
         if not isinstance(attendance, Attendance):
             return _not_admitted(attendance, self._service.counters)
         try:
@@ -105,6 +123,19 @@ class ClientRoutes:
                 await socket.send_bytes(leave.SerializeToString())
                 await socket.close()
         return socket
+
+    def _opening(self, request: web.Request, *, required: bool = False) -> Opening | web.Response:
+        """What the client says of itself and asks for, or why that cannot be read."""
+        parameter = request.query.get("join_request")
+        if parameter is None and not required:
+            return Opening(client_of(request.query), request.query.get("reconnect") in _TRUE)
+        try:
+            if parameter is None:
+                raise join_request.JoinRequestError("This path needs a join_request.")
+            return join_request.read(parameter)
+        except join_request.JoinRequestError as error:
+            self._service.counters.refusals[BAD_JOIN_REQUEST] += 1
+            return web.Response(status=400, text=f"{error}\n")
 
     def _verify(self, request: web.Request) -> Grant | Refusal:
         grant = verify(token_of(request), self._keys, self._clock.wall_s(), self._leeway_s)
@@ -187,7 +218,7 @@ def client_of(query: Mapping[str, str]) -> Client:
         protocol=_number(query.get("protocol", "")),
         client_protocol=_number(query.get("client_protocol", "")),
         sdk=query.get("sdk", "")[:32],
-        auto_subscribe=query.get("auto_subscribe", "1") in {"1", "true"},
+        auto_subscribe=query.get("auto_subscribe", "1") in _TRUE,
     )
 
 

@@ -103,9 +103,6 @@ async def test_an_adopted_socket_pair_has_the_origin_it_was_adopted_with(door: F
         ("GET", "/anything", 404),
         ("POST", "/origin", 405),
         ("GET", "/fail", 500),
-        ("GET", "/rtc/v1", 404),
-        ("GET", "/rtc/v1/validate", 404),
-        ("POST", "/rtc/v1/validate", 404),
     ],
 )
 async def test_every_answer_may_be_read_by_any_page(

@@ -1,6 +1,6 @@
 """A participant made of PyPI `livekit`: an unmodified client SDK, which decides all by itself.
 
-The SDK speaks version 1 of the client protocol first and falls back. Its WebRTC is libwebrtc.
+The SDK speaks version 1 of the client protocol unless told otherwise. Its WebRTC is libwebrtc.
 """
 
 import asyncio
@@ -148,11 +148,14 @@ class SdkParticipant(Senses):
 
 @asynccontextmanager
 async def sdk_participant(
-    url: str, token: str, *, auto_subscribe: bool = True
+    url: str, token: str, *, auto_subscribe: bool = True, single: bool = True
 ) -> AsyncIterator[SdkParticipant]:
-    """Joins with the SDK's defaults and leaves at the end. `url` begins with ws://."""
+    """Joins with the SDK's defaults and leaves at the end. `url` begins with ws://.
+
+    `single`: one connection (version 1 of the client protocol) or two (version 0).
+    """
     participant = SdkParticipant()
-    options = rtc.RoomOptions(auto_subscribe=auto_subscribe)
+    options = rtc.RoomOptions(auto_subscribe=auto_subscribe, single_peer_connection=single)
     try:
         await participant.room.connect(url, token, options)
         participant.connected_s = asyncio.get_running_loop().time()

@@ -31,14 +31,21 @@ async def until_seen(who: Senses, picture: str) -> None:
     assert eye.strange == 0
 
 
-async def test_two_sdk_rooms_fall_back_to_version_0_and_hear_and_see_each_other(
-    house: GatewayProcess, room: str, caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize(
+    ("one", "other"), [(True, True), (True, False), (False, False)], ids=["1-1", "1-0", "0-0"]
+)
+async def test_sdk_rooms_of_both_versions_hear_and_see_each_other(
+    house: GatewayProcess,
+    room: str,
+    caplog: pytest.LogCaptureFixture,
+    one: bool,
+    other: bool,
 ) -> None:
     async with (
-        sdk_participant(house.ws, token("doctor", room)) as doctor,
-        sdk_participant(house.ws, token("patient", room)) as patient,
+        sdk_participant(house.ws, token("doctor", room), single=one) as doctor,
+        sdk_participant(house.ws, token("patient", room), single=other) as patient,
     ):
-        assert caplog.text.count("falling back to v0") == 2
+        assert "falling back to v0" not in caplog.text
         tone_d, picture_d = await doctor.publish_tone(440), await doctor.publish_picture()
         tone_p, picture_p = await patient.publish_tone(1000), await patient.publish_picture()
         await until_heard_and_seen(patient, tone_d, 440, picture_d)

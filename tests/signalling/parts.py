@@ -1,21 +1,24 @@
 """Made-up parts of negotiations: our certificate and addresses, fresh agreements, stored vectors,
 and short offers put together line by line."""
 
+import dataclasses
 import itertools
 from pathlib import Path
+from typing import Any
 
 from gateway.ids import RowIds
-from gateway.sfu.agreement import Agreement, Fingerprint, Kind, Role
+from gateway.sfu.agreement import Agreement, Fingerprint, Ice, Kind, Role
 from gateway.signalling.negotiation import (
     Accepted,
     Answered,
     Candidate,
     NegotiationRefused,
     Offer,
+    Ours,
     PendingTrack,
     WantedLeg,
     accept_subscriber_answer,
-    answer_publisher_offer,
+    answer_offer,
     offer_to_subscriber,
 )
 from gateway.signalling.sdp import MediaSection, parse
@@ -128,14 +131,25 @@ def try_to_answer(
     agreement: Agreement | None = None,
     row_ids: RowIds | None = None,
 ) -> Answered | NegotiationRefused:
-    return answer_publisher_offer(
+    return answer_offer(
         offer,
         agreement=agreement or a_publisher(),
         pending=pending,
-        row_ids=row_ids or RowIds(100),
-        fingerprints=[FINGERPRINT],
+        ours=ours(row_ids or RowIds(100)),
+    )
+
+
+def ours(row_ids: RowIds | None = None, **changes: Any) -> Ours:
+    """SSRCs are 1000, 1001, ...; credentials are 00fresh1, 00fresh2, ..."""
+    ssrcs, restarts = itertools.count(1000), itertools.count(1)
+    made = Ours(
+        row_ids=row_ids or RowIds(),
+        new_ssrc=lambda: next(ssrcs),
+        new_ice=lambda: Ice(f"00fresh{next(restarts)}", "f" * 24),
+        fingerprints=(FINGERPRINT,),
         candidates=CANDIDATES,
     )
+    return dataclasses.replace(made, **changes)
 
 
 def sections_of(sdp: str) -> dict[str, MediaSection]:
@@ -147,17 +161,13 @@ class Subscriber:
 
     def __init__(self) -> None:
         self.agreement = a_subscriber()
-        self._row_ids = RowIds(100)
-        self._ssrcs = itertools.count(1000)
+        self.ours = ours(RowIds(100))
 
     def offer(self, *wanted: WantedLeg) -> Offer:
         offer = offer_to_subscriber(
             self.agreement,
             wanted,
-            row_ids=self._row_ids,
-            new_ssrc=lambda: next(self._ssrcs),
-            fingerprints=[FINGERPRINT],
-            candidates=CANDIDATES,
+            ours=self.ours,
         )
         self.agreement = offer.agreement
         return offer

@@ -18,7 +18,7 @@ from gateway.signalling.negotiation import (
     Answered,
     NegotiationRefused,
     PendingTrack,
-    answer_publisher_offer,
+    answer_offer,
     claim_sections,
 )
 from gateway.signalling.sdp import Direction, Fmtp, RtcpFeedback, Setup, parse
@@ -36,6 +36,7 @@ from tests.signalling.parts import (
     answer,
     audio,
     data,
+    ours,
     sections_of,
     try_to_answer,
     vector,
@@ -76,13 +77,12 @@ def test_every_section_names_our_addresses_as_host_candidates_in_our_order_of_pr
 
 
 def test_a_loopback_address_is_the_last_candidate() -> None:
-    outcome = answer_publisher_offer(
+    loopback = dataclasses.replace(CANDIDATES[0], address="127.0.0.1")
+    outcome = answer_offer(
         an_offer(audio()),
         agreement=a_publisher(),
         pending=[],
-        row_ids=RowIds(),
-        fingerprints=[FINGERPRINT],
-        candidates=[dataclasses.replace(CANDIDATES[0], address="127.0.0.1"), *CANDIDATES],
+        ours=ours(candidates=(loopback, *CANDIDATES)),
     )
     assert isinstance(outcome, Answered)
     addresses = [c.address for c in sections_of(outcome.sdp)["0"].candidates]

@@ -7,7 +7,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.ids import RowIds
 from gateway.sfu.agreement import Agreement, Extensions, Feedback, Kind, Section, SectionUse
 from gateway.signalling.negotiation import (
     Accepted,
@@ -31,6 +30,7 @@ from tests.signalling.parts import (
     FINGERPRINT,
     Subscriber,
     mirrored,
+    ours,
     sections_of,
     vector,
 )
@@ -98,10 +98,7 @@ def test_ssrcs_that_are_0_or_taken_are_never_chosen() -> None:
     offer = offer_to_subscriber(
         Subscriber().agreement,
         [VOICE, PICTURE],
-        row_ids=RowIds(),
-        new_ssrc=lambda: next(numbers),
-        fingerprints=[FINGERPRINT],
-        candidates=CANDIDATES,
+        ours=ours(new_ssrc=lambda: next(numbers)),
     )
     assert [(s.ssrc, s.rtx_ssrc) for s in offer.sections] == [(0, 0), (5, 0), (6, 7)]
 

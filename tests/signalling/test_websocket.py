@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 from collections.abc import AsyncIterator
 from typing import Any
@@ -22,6 +23,12 @@ from tests.auth import tokens
 from tests.signalling import parts
 
 Http = TestClient[Any, Any]
+UPGRADE = {
+    "Connection": "Upgrade",
+    "Upgrade": "websocket",
+    "Sec-WebSocket-Version": "13",
+    "Sec-WebSocket-Key": "AAAAAAAAAAAAAAAAAAAAAA==",
+}
 
 
 def a_token(identity: str = "doctor", **changes: Any) -> str:
@@ -250,6 +257,67 @@ async def test_a_socket_that_breaks_before_media_was_up_ends_the_participant(
     await ws.close()
     while service.rooms():  # the test has a time-out
         await asyncio.sleep(0)
+
+
+# ------------------------------------------------------------------------------------- dialect v1
+
+
+def wrapped(**fields: Any) -> str:
+    inner = rtc.JoinRequest(**fields).SerializeToString()
+    body = rtc.WrappedJoinRequest(join_request=inner).SerializeToString()
+    return base64.urlsafe_b64encode(body).decode().rstrip("=")
+
+
+@pytest.mark.parametrize("path", ["/rtc/v1", "//rtc/v1", "/rtc"])
+async def test_a_join_request_makes_one_connection_on_either_path(http: Http, path: str) -> None:
+    offer = rtc.SessionDescription(type="offer", id=4, sdp=parts.an_offer(parts.data("0")))
+    query = {"join_request": wrapped(publisher_offer=offer), "access_token": a_token()}
+    root = f"http://{http.server.host}:{http.server.port}"
+    async with aiohttp.ClientSession() as s, s.ws_connect(root + path, params=query) as ws:
+        first = rtc.SignalResponse.FromString(await ws.receive_bytes())
+        assert not first.join.subscriber_primary
+        assert (await hear(ws, "answer")).id == 4
+
+
+@pytest.mark.parametrize("path", ["/rtc/v1", "/rtc/v1/validate", "/rtc"])
+async def test_a_join_request_that_cannot_be_read_is_refused_before_the_upgrade(
+    http: Http, service: SignallingService, path: str
+) -> None:
+    headers = bearer(a_token()) | UPGRADE
+    answer = await http.get(path, params={"join_request": "!"}, headers=headers)
+    assert (answer.status, await answer.text()) == (400, "join_request is not base64url.\n")
+    assert service.counters.refusals == {"bad_join_request": 1}
+
+
+async def test_version_1_needs_a_join_request(http: Http) -> None:
+    answer = await http.get("/rtc/v1", headers=bearer(a_token()) | UPGRADE)
+    assert answer.status == 400
+
+
+@pytest.mark.parametrize("path", ["/rtc/v1", "/rtc/v1/validate"])
+async def test_version_1_refuses_a_token_as_version_0_does(http: Http, path: str) -> None:
+    query = {"join_request": wrapped()}
+    answer = await http.get(path, params=query, headers=bearer("x") | UPGRADE)
+    assert answer.status == 401
+
+
+async def test_validate_says_success_to_a_good_join_request(http: Http) -> None:
+    query = {"join_request": wrapped()}
+    answer = await http.get("/rtc/v1/validate", params=query, headers=bearer(a_token()))
+    assert (answer.status, await answer.text()) == (200, "success")
+
+
+async def test_version_1_without_an_upgrade_is_not_found(http: Http) -> None:
+    answer = await http.get("/rtc/v1", params={"join_request": wrapped()})
+    assert answer.status == 404
+
+
+async def test_a_resume_in_a_join_request_is_refused_by_its_first_message(http: Http) -> None:
+    query = {"join_request": wrapped(reconnect=True, participant_sid="PA_before")}
+    async with http.ws_connect("/rtc/v1", params=query, headers=bearer(a_token())) as ws:
+        first = rtc.SignalResponse.FromString(await ws.receive_bytes())
+        assert first.leave.reason == models.STATE_MISMATCH
+        assert first.leave.action == rtc.LeaveRequest.RECONNECT
 
 
 # ---------------------------------------------------------------------------------------- parsing

@@ -1,9 +1,10 @@
-"""The publisher connection: the client offers, we answer.
+"""The client offers, we answer: its publisher connection, or its one connection (dialect v1).
 
-RFC 9429 section 5.3 for an answerer that is ICE-lite, bundles everything and only receives. The
-answer takes no RID and no a=simulcast: a client that offered simulcast then sends one encoding.
-Header extensions are taken on sections that carry nothing yet as well, because a client refuses
-simulcast later on when the first answer did not have them.
+RFC 9429 section 5.3 for an answerer that is ICE-lite and bundles everything. On a publisher
+connection we only receive; on a single one we also send, on sections that the client offered to
+receive on (`legs`). The answer takes no RID and no a=simulcast: a client that offered simulcast
+then sends one encoding. Header extensions are taken on sections that carry nothing yet as well,
+because a client refuses simulcast later on when the first answer did not have them.
 """
 
 from __future__ import annotations
@@ -17,21 +18,22 @@ from gateway.sfu.agreement import (
     Agreement,
     Extensions,
     Feedback,
-    Fingerprint,
     Kind,
     NoteError,
+    Role,
     Section,
     SectionUse,
 )
-from gateway.signalling.negotiation import codecs, extensions, sources, transport
+from gateway.signalling.negotiation import codecs, extensions, legs, sources, transport
 from gateway.signalling.negotiation.claims import claim
 from gateway.signalling.negotiation.values import (
     Answered,
-    Candidate,
     Claimed,
     NegotiationRefused,
+    Ours,
     PendingTrack,
     SectionRejected,
+    WantedLeg,
 )
 from gateway.signalling.sdp import (
     Direction,
@@ -51,28 +53,35 @@ _SCTP_PROTOCOLS = ("UDP/DTLS/SCTP", "TCP/DTLS/SCTP")
 _RTP_PROTOCOLS = ("UDP/TLS/RTP/SAVPF", "TCP/TLS/RTP/SAVPF", "RTP/SAVPF")
 
 
-def answer_publisher_offer(
+def answer_offer(
     offer_sdp: str,
     *,
     agreement: Agreement,
     pending: Sequence[PendingTrack],
-    row_ids: RowIds,
-    fingerprints: Sequence[Fingerprint],
-    candidates: Sequence[Candidate],
+    ours: Ours,
+    wanted: Sequence[WantedLeg] = (),
     offer_id: int = 0,
 ) -> Answered | NegotiationRefused:
-    """Answer the client's offer on its publisher transport.
+    """Answer the client's offer on the transport of `agreement`, whose role is not SUBSCRIBER.
 
     `pending` are announced and permitted tracks that no section carries yet, in order of their
-    AddTrack; `fingerprints` and `candidates` are ours. New streams take their ids from `row_ids`.
-    A section whose track is not announced yet becomes a STREAM without row (`claim_sections`).
+    AddTrack; a section whose track is not announced yet becomes a STREAM without row
+    (`claim_sections`). `wanted` are all tracks that the client shall receive on this transport:
+    none on one that only publishes.
     """
     try:
         offer = parse(offer_sdp)
-        settled, taken, rejected = _settle(offer, agreement, pending, row_ids)
-        settled = dataclasses.replace(settled, last_offer_id=offer_id)
-        ours = transport.local_transport(settled, fingerprints, candidates, Setup.PASSIVE)
-        sdp = render(_answer(offer, settled, ours))
+        settled, taken, rejected = _settle(offer, agreement, pending, ours.row_ids)
+        if agreement.role is Role.BOTH:
+            placed = legs.place(settled.sections, offer.sections, agreement, wanted, ours)
+            settled = dataclasses.replace(settled, sections=placed)
+        settled = dataclasses.replace(
+            settled,
+            feedback=_feedback(offer, settled.sections, settled.extensions),
+            last_offer_id=offer_id,
+        )
+        local = transport.local_transport(settled, ours, Setup.PASSIVE)
+        sdp = render(_answer(offer, settled, local))
         settled.to_note()  # a transport whose agreement fits no note would be lost at a restart
     except SdpError as error:
         return NegotiationRefused(str(error))
@@ -84,6 +93,7 @@ def answer_publisher_offer(
         tracks=taken,
         unpublished=_unpublished(agreement, settled),
         rejected=rejected,
+        mid_to_track_id={section.mid: section.track_sid for section in settled.legs},
     )
 
 
@@ -129,7 +139,6 @@ def _settle(
     settled = dataclasses.replace(
         transport.with_remote(agreement, remote),
         extensions=agreed,
-        feedback=_feedback(offer, sections, agreed),
         sections=sections,
         session_version=agreement.session_version + 1,
     )
@@ -306,9 +315,10 @@ def _answer_section(offered: MediaSection, section: Section, agreed: Extensions)
         return dataclasses.replace(answer, sctp_port=SCTP_PORT, max_message_bytes=MAX_MESSAGE_BYTES)
     accepted = section.codecs or codecs.accepted_of(offered, section.kind)
     formats = codecs.answer_formats(accepted, offered, section.kind, section.sender_fmtp)
-    return dataclasses.replace(
+    base = dataclasses.replace(
         formats.on(answer),
         direction=Direction.RECVONLY if section.use is SectionUse.STREAM else Direction.INACTIVE,
         extmaps=extensions.accepted_of(offered),
         extmap_allow_mixed=agreed.allow_mixed,
     )
+    return legs.described(base, section) if section.use is SectionUse.LEG else base

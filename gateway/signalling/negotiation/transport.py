@@ -12,7 +12,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from gateway.sfu.agreement import Agreement, Fingerprint
-from gateway.signalling.negotiation.values import Candidate
+from gateway.signalling.negotiation.values import Candidate, Ours
 from gateway.signalling.sdp import (
     Group,
     IceCandidate,
@@ -73,18 +73,13 @@ class LocalTransport:
         )
 
 
-def local_transport(
-    agreement: Agreement,
-    fingerprints: Sequence[Fingerprint],
-    candidates: Sequence[Candidate],
-    setup: Setup,
-) -> LocalTransport:
+def local_transport(agreement: Agreement, ours: Ours, setup: Setup) -> LocalTransport:
     """Ours, from the agreement's credentials, the certificate and the advertised addresses."""
     return LocalTransport(
         ufrag=agreement.ice.ufrag,
         password=agreement.ice.password,
-        fingerprints=tuple(fingerprints),
-        candidates=ice_candidates(candidates),
+        fingerprints=ours.fingerprints,
+        candidates=ice_candidates(ours.candidates),
         setup=setup,
     )
 

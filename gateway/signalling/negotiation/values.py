@@ -9,10 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from gateway.sfu.agreement import Agreement, Kind, Section
+from gateway.ids import RowIds
+from gateway.sfu.agreement import Agreement, Fingerprint, Ice, Kind, Section
 
 SsrcSource = Callable[[], int]
 """Gives random 32-bit numbers; those that are 0 or taken on the transport are skipped."""
+
+IceSource = Callable[[], Ice]
+"""Gives new credentials of ours, which name the worker of the room."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +25,17 @@ class Candidate:
 
     address: str
     port: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ours:
+    """What our side brings into every negotiation of a room."""
+
+    row_ids: RowIds  # of new streams and legs
+    new_ssrc: SsrcSource
+    new_ice: IceSource
+    fingerprints: tuple[Fingerprint, ...]
+    candidates: tuple[Candidate, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,13 +80,14 @@ class SectionRejected:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """The answer to a publisher's offer. It may leave once the rows of `agreement` are applied."""
+    """The answer to a client's offer. It may leave once the rows of `agreement` are applied."""
 
     sdp: str = field(repr=False)
     agreement: Agreement
     tracks: Mapping[str, Section]  # newly published: cid of the pending track -> its section
     unpublished: tuple[str, ...] = ()  # sids of tracks that were published and are no more
     rejected: tuple[SectionRejected, ...] = ()
+    mid_to_track_id: Mapping[str, str] = field(default_factory=dict)  # of the legs
 
 
 @dataclass(frozen=True, slots=True)
