@@ -12,7 +12,7 @@ settle.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Literal
 
@@ -167,7 +167,7 @@ class Agreement:
     transport: int
     role: Role
     ice: Ice
-    ice_previous: Ice | None = None
+    ice_previous: Ice | None = None  # during an ICE restart: media is on their path
     remote_fingerprints: tuple[Fingerprint, ...] = ()  # empty until the remote description is known
     extensions: Extensions = Extensions()
     feedback: Feedback = Feedback.NONE
@@ -179,6 +179,13 @@ class Agreement:
     def fresh(cls, *, transport: int, role: Role, ufrag: str, password: str) -> Agreement:
         """The agreement of a transport about which nothing has been said yet."""
         return cls(transport=transport, role=role, ice=Ice(ufrag, password))
+
+    def restarted(self, ice: Ice) -> Agreement:
+        """With new credentials of ours (RFC 8445 section 9), the old ones beside them.
+
+        In a restart during a restart, media is still on the path of the oldest.
+        """
+        return replace(self, ice=ice, ice_previous=self.ice_previous or self.ice)
 
     def section_of_mid(self, mid: str) -> Section | None:
         """The section with that mid."""

@@ -297,6 +297,8 @@ class Conference:
                 departures.remove(hall, session, LeaveReason.SIGNAL_CLOSE)
             case Timer.TAKEOVER:
                 reach.take_over(hall, session)
+            case Timer.RESTART:
+                reach.end_restarts(hall, session)
             case Timer.CLOSED:
                 departures.expel(
                     hall, session, LeaveReason.CONNECTION_TIMEOUT, departures.RECONNECT

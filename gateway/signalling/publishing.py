@@ -10,6 +10,7 @@ from collections.abc import Mapping
 
 from livekit.protocol import rtc
 
+from gateway.rooms.moment import Moment
 from gateway.rooms.track import Track
 from gateway.sfu.agreement import Kind, Role, Section
 from gateway.signalling import messages, sections, subscribing
@@ -21,7 +22,7 @@ from gateway.signalling.negotiation import (
     answer_offer,
     claim_sections,
 )
-from gateway.signalling.session import Session
+from gateway.signalling.session import Session, Timer
 
 # Characters of each of a track's texts. They travel in the participant's note and roster.
 TEXT_CHARS = 256
@@ -43,7 +44,7 @@ def handle_add_track(hall: Gathering, session: Session, request: rtc.AddTrackReq
 
 
 def handle_offer(
-    hall: Gathering, session: Session, offer: rtc.SessionDescription
+    hall: Gathering, session: Session, offer: rtc.SessionDescription, now: Moment
 ) -> NegotiationRefused | None:
     """Answer the client's offer. The answer leaves with the rows that make it true."""
     agreement = session.agreements.publisher or hall.new_agreement(Role.PUBLISHER)
@@ -59,6 +60,9 @@ def handle_offer(
     if isinstance(answered, NegotiationRefused):
         return answered
     session.agree(answered.agreement)
+    if answered.agreement.ice.ufrag != agreement.ice.ufrag:
+        session.start(Timer.RESTART, now)
+        hall.remark(session, "ice_restart_begun", agreement.role)
     hall.touch(session.sid)
     hall.tell(session, messages.answer(answered.sdp, offer.id, answered.mid_to_track_id))
     _publish(hall, session, answered.tracks)

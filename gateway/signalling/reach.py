@@ -5,9 +5,12 @@ Facts are levels: every judgement looks at all that is known, whatever it was th
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from gateway.rooms.moment import Moment
 from gateway.rooms.participant import LeaveReason
-from gateway.signalling import departures
+from gateway.sfu.agreement import Agreement, Role
+from gateway.signalling import departures, subscribing
 from gateway.signalling.gathering import Gathering
 from gateway.signalling.session import Session, Timer
 
@@ -18,6 +21,7 @@ def judge(hall: Gathering, session: Session, now: Moment) -> None:
         take_over(hall, session)
     if session.media_is_up():
         _activate(hall, session)
+    _finish_restarts(hall, session)
     if session.connected:
         _judge_connected(hall, session, now)
     else:
@@ -37,6 +41,37 @@ def take_over(hall: Gathering, session: Session) -> None:
         departures.remove(hall, older, LeaveReason.DUPLICATE_IDENTITY)
 
 
+def end_restarts(hall: Gathering, session: Session) -> None:
+    """Credentials from before a restart hold no longer, whether or not a path was found.
+
+    Except while the client may not know the new ones, because it has not answered our offer, and
+    while its path lives on the old ones: libwebrtc sometimes stays with a pair of its new candidate
+    and our old one, and would lose it.
+    """
+    for agreement in session.agreements.transports:
+        previous = agreement.ice_previous
+        if previous is None or (session.offer is not None and agreement.role is Role.SUBSCRIBER):
+            continue
+        known = session.facts.get(agreement.transport)
+        if known is None or known.path_ufrag != previous.ufrag:
+            _drop_previous(hall, session, agreement, "ice_restart_expired")
+
+
+def _finish_restarts(hall: Gathering, session: Session) -> None:
+    """Media has moved to a path under the new credentials: those before are not needed."""
+    for agreement in session.agreements.transports:
+        known = session.facts.get(agreement.transport)
+        moved = known is not None and known.path_ufrag == agreement.ice.ufrag
+        if moved and agreement.ice_previous is not None:
+            _drop_previous(hall, session, agreement, "ice_restarted")
+
+
+def _drop_previous(hall: Gathering, session: Session, agreement: Agreement, event: str) -> None:
+    session.agree(replace(agreement, ice_previous=None))
+    hall.touch(session.sid)
+    hall.remark(session, event, agreement.role)
+
+
 def _activate(hall: Gathering, session: Session) -> None:
     event = hall.room.activate(session.participant)
     if event is not None:
@@ -52,6 +87,8 @@ def _judge_connected(hall: Gathering, session: Session, now: Moment) -> None:
         end(hall, session)
     elif session.closed() and Timer.CLOSED not in session.timers:
         session.start(Timer.CLOSED, now)
+    elif session.is_silent(session.agreements.subscriber):
+        subscribing.restart_ice(hall, session)
 
 
 def _judge_orphan(hall: Gathering, session: Session, now: Moment) -> None:

@@ -48,16 +48,18 @@ def _handle_simulate(
             departures.call_back(hall, session, now)
         case "node_failure" | "migration" | "disconnect_signal_on_resume":
             departures.lose_socket(hall, session, CloseCause.SIMULATED, now)
+        case "switch_candidate_protocol":
+            subscribing.restart_ice(hall, session)
         case _:
             hall.house.counters.ignored["simulate"] += 1
 
 
 HANDLERS: Final[Mapping[str, Handler]] = {
-    "offer": lambda hall, session, request, _: publishing.handle_offer(
-        hall, session, request.offer
+    "offer": lambda hall, session, request, now: publishing.handle_offer(
+        hall, session, request.offer, now
     ),
-    "answer": lambda hall, session, request, _: subscribing.handle_answer(
-        hall, session, request.answer
+    "answer": lambda hall, session, request, now: subscribing.handle_answer(
+        hall, session, request.answer, now
     ),
     "trickle": _accept,
     "add_track": lambda hall, session, request, _: publishing.handle_add_track(

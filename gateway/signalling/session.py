@@ -38,6 +38,7 @@ class Timer(StrEnum):
     ORPHAN = "orphan"  # nobody came back
     TAKEOVER = "takeover"  # its predecessor goes, whether or not its own path is up
     CLOSED = "closed"  # the client closed a transport and did not come back
+    RESTART = "restart"  # credentials from before an ICE restart have served their time
 
 
 # Seconds, where the settings say nothing. Lower loses participants on slow networks sooner, higher
@@ -47,8 +48,10 @@ DURATION_S: Final[dict[Timer, float]] = {
     Timer.REFRESH: 300.0,
     Timer.TAKEOVER: 5.0,
     Timer.CLOSED: 5.0,
+    # As long as a path lives without a check; longer, and a restart in a restart comes back to it.
+    Timer.RESTART: 30.0,
 }
-# What runs in which state; TAKEOVER and CLOSED run only while there is a reason.
+# What runs in which state; TAKEOVER, CLOSED and RESTART run only while there is a reason.
 TIMERS: Final[dict[SessionState, tuple[Timer, ...]]] = {
     SessionState.CONNECTED: (Timer.ACTIVATION, Timer.SILENCE, Timer.REFRESH),
     SessionState.ORPHANED: (Timer.ORPHAN,),
@@ -87,6 +90,7 @@ class Session:
     state: SessionState = SessionState.CONNECTED
     offer: Offer | None = None  # to the subscriber, in flight
     asked: Counter[Kind] = field(default_factory=Counter)  # sections that the client is to add
+    wants_restart: bool = False  # the next offer to the subscriber has new ICE credentials
     nudged: bool = False  # the client was asked for an offer, which has not come yet
     declined: set[str] = field(default_factory=set)  # tracks that the client will not take
     received: set[str] = field(default_factory=set)  # own tracks that somebody receives
@@ -167,6 +171,11 @@ class Session:
             known.reach in {pb.TransportFacts.REACH_UP, pb.TransportFacts.REACH_SILENT}
             and known.dtls == pb.TransportFacts.DTLS_CONNECTED
         )
+
+    def is_silent(self, agreement: Agreement) -> bool:
+        """Whether nothing was heard on that transport for a while, which once was heard."""
+        known = self.facts.get(agreement.transport)
+        return known is not None and known.reach == pb.TransportFacts.REACH_SILENT
 
     def failed(self) -> bool:
         """Whether one of its transports can carry nothing any more, whatever the client does."""

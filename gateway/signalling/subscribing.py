@@ -11,6 +11,7 @@ from collections.abc import Iterable
 
 from livekit.protocol import rtc
 
+from gateway.rooms.moment import Moment
 from gateway.sfu.agreement import Agreement, Kind
 from gateway.signalling import messages, sections
 from gateway.signalling.gathering import Gathering
@@ -20,7 +21,7 @@ from gateway.signalling.negotiation import (
     accept_subscriber_answer,
     offer_to_subscriber,
 )
-from gateway.signalling.session import Session
+from gateway.signalling.session import Session, Timer
 
 
 def settle(hall: Gathering, session: Session) -> None:
@@ -40,9 +41,13 @@ def _offer_if_needed(hall: Gathering, session: Session) -> None:
     wanted = wanted_legs(hall, session)
     agreed = {section.track_sid for section in agreement.legs}
     first = agreement.last_offer_id == 0
-    if not first and agreed == {leg.track_sid for leg in wanted}:
+    restart = session.wants_restart and not first
+    if not first and not restart and agreed == {leg.track_sid for leg in wanted}:
         return
-    offer = offer_to_subscriber(agreement, wanted, ours=hall.ours())
+    offer = offer_to_subscriber(agreement, wanted, ours=hall.ours(), restart=restart)
+    if restart:
+        session.wants_restart = False
+        hall.remark(session, "ice_restart_begun", agreement.role)
     session.offer = offer
     session.declined.update(offer.left_out)
     session.agree(offer.agreement)
@@ -51,7 +56,7 @@ def _offer_if_needed(hall: Gathering, session: Session) -> None:
 
 
 def handle_answer(
-    hall: Gathering, session: Session, answer: rtc.SessionDescription
+    hall: Gathering, session: Session, answer: rtc.SessionDescription, now: Moment
 ) -> NegotiationRefused | None:
     """Take the answer to the offer in flight. An id of 0 comes from clients that repeat none."""
     offer = session.offer
@@ -63,10 +68,22 @@ def handle_answer(
         return accepted
     session.offer = None
     session.agree(accepted.agreement)
+    if accepted.agreement.ice_previous is not None:
+        session.start(Timer.RESTART, now)
     session.declined.update(accepted.declined)
     hall.unsettle(session.sid)
     tell_publishers(hall, accepted.agreement)
     return None
+
+
+def restart_ice(hall: Gathering, session: Session) -> None:
+    """Look for new paths to the subscriber, unless that is under way.
+
+    Only where we offer: a client with one connection restarts it itself.
+    """
+    if not session.agreements.single and session.agreements.subscriber.ice_previous is None:
+        session.wants_restart = True
+        hall.unsettle(session.sid)
 
 
 def handle_subscription(hall: Gathering, session: Session, request: rtc.UpdateSubscription) -> None:

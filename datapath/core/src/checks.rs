@@ -24,16 +24,13 @@ impl Machine {
         if (message.class(), message.method()) != (Class::Request, Method::Binding) {
             return Err(Drop::StunNotBinding);
         }
-        let (ours, _) = message.username().ok_or(Drop::StunIncomplete)?;
+        let (ours, theirs) = message.username().ok_or(Drop::StunIncomplete)?;
         if !message.has_integrity() {
             return Err(Drop::StunIncomplete);
         }
         let index = *self.ufrags.get(ours).ok_or(Drop::StunUnknownUfrag)?;
         let transport = self.transports.get_mut(index).ok_or(Drop::StunUnknownUfrag)?;
-        // RFC 8445 section 7.3: both sets of credentials hold until a restart is through.
-        let known = std::iter::once(&transport.row.ice).chain(&transport.row.ice_previous);
-        let ice =
-            known.into_iter().find(|ice| &*ice.ufrag == ours).ok_or(Drop::StunUnknownUfrag)?;
+        let (ice, standing) = transport.credentials(ours, theirs).ok_or(Drop::StunUnknownUfrag)?;
         if !message.integrity_ok(ice.password.as_bytes()) {
             return Err(Drop::StunBadIntegrity);
         }
@@ -59,6 +56,7 @@ impl Machine {
             priority: message.priority().unwrap_or_default(),
             use_candidate: message.use_candidate(),
             nomination: message.nomination(),
+            standing,
         };
         let was_ready = transport.is_ready(now);
         let checked = transport.paths.check(now, from, check).map_err(|_| Drop::TooManyPaths)?;

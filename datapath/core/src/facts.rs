@@ -38,6 +38,8 @@ pub enum FactsKind {
 pub struct TransportFacts {
     /// Which listener (index) the current path uses and whether it is IPv6.
     pub path: Option<PathFacts>,
+    /// Our ufrag in the newest check on that path; empty without a path.
+    pub path_ufrag: Box<str>,
     /// Whether the remote can be reached.
     pub reach: Reach,
     /// Since when.

@@ -5,7 +5,11 @@
 //! renomination value wins where the remote sends one; else USE-CANDIDATE on a pair of at least the
 //! current priority, or when the current path is silent; until something is nominated, the path on
 //! which authenticated media arrives. Firefox nominates aggressively, others regularly: both fit.
+//!
+//! After an ICE restart a nomination under the new credentials wins over whatever was chosen under
+//! the ones before, and those choose nothing any more (RFC 8445 section 9).
 
+use std::cmp::Ordering;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -29,6 +33,15 @@ pub struct Address {
     pub remote: SocketAddr,
 }
 
+/// Which credentials a check was made with.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Standing {
+    /// How many ICE restarts the remote had seen or begun.
+    pub(crate) generation: u32,
+    /// Ours were those from before the restart that is under way.
+    pub(crate) previous: bool,
+}
+
 /// What an authenticated Binding request said.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Check {
@@ -36,6 +49,13 @@ pub(crate) struct Check {
     pub(crate) use_candidate: bool,
     /// libwebrtc's renomination attribute.
     pub(crate) nomination: Option<u32>,
+    pub(crate) standing: Standing,
+}
+
+impl Check {
+    fn nominates(self) -> bool {
+        self.use_candidate || self.nomination.is_some()
+    }
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -43,6 +63,8 @@ struct Path {
     address: Address,
     checked: Time,
     priority: u32,
+    /// The newest check used our credentials from before a restart.
+    previous: bool,
 }
 
 /// What became of a check.
@@ -64,6 +86,8 @@ pub(crate) struct Paths {
     current: Option<Address>,
     nominated: bool,
     nomination: Option<u32>,
+    /// Of the check that chose the current path.
+    generation: u32,
 }
 
 impl Paths {
@@ -74,13 +98,18 @@ impl Paths {
         address: Address,
         check: Check,
     ) -> Result<Checked, TooMany> {
-        let checked = self.note(now, address, check.priority)?;
+        let generation = check.standing.generation;
+        let checked = self.note(now, address, check)?;
         if self.chooses(now, address, check) {
+            if generation != self.generation {
+                (self.nominated, self.nomination) = (false, None); // their numbers begin anew
+            }
             self.current = Some(address);
-            self.nominated |= check.use_candidate || check.nomination.is_some();
+            self.generation = generation;
+            self.nominated |= check.nominates();
         }
-        if let Some(value) = check.nomination {
-            self.nomination = self.nomination.max(Some(value));
+        if generation == self.generation {
+            self.nomination = self.nomination.max(check.nomination);
         }
         Ok(checked)
     }
@@ -100,6 +129,18 @@ impl Paths {
     /// Where to send, while a check there was valid in the last 30 s.
     pub(crate) fn current(&self, now: Time) -> Option<Address> {
         self.current.filter(|address| self.is_valid(now, *address))
+    }
+
+    /// Our credentials changed: every check so far was made with those before.
+    pub(crate) fn restart(&mut self) {
+        for path in &mut self.known {
+            path.previous = true;
+        }
+    }
+
+    /// Whether the current path lives on credentials of ours from before a restart.
+    pub(crate) fn needs_previous(&self) -> bool {
+        self.current.and_then(|current| self.find(current)).is_some_and(|path| path.previous)
     }
 
     /// Whether the remote can be reached by any path.
@@ -139,10 +180,16 @@ impl Paths {
     }
 
     fn chooses(&self, now: Time, address: Address, check: Check) -> bool {
+        let current = self.current.and_then(|current| self.find(current));
+        match check.standing.generation.cmp(&self.generation) {
+            Ordering::Less => return current.is_none(),
+            Ordering::Greater => return current.is_none() || check.nominates(),
+            Ordering::Equal => {}
+        }
         if let Some(value) = check.nomination {
             return Some(value) > self.nomination;
         }
-        let Some(current) = self.current.and_then(|current| self.find(current)) else {
+        let Some(current) = current else {
             return true;
         };
         let better = !self.nominated
@@ -159,9 +206,15 @@ impl Paths {
     }
 
     /// Remembers when the address was checked, in place of the oldest other one if there are many.
-    fn note(&mut self, now: Time, address: Address, priority: u32) -> Result<Checked, TooMany> {
+    fn note(&mut self, now: Time, address: Address, check: Check) -> Result<Checked, TooMany> {
+        let newest = Path {
+            address,
+            checked: now,
+            priority: check.priority,
+            previous: check.standing.previous,
+        };
         if let Some(path) = self.known.iter_mut().find(|path| path.address == address) {
-            (path.checked, path.priority) = (now, priority);
+            *path = newest;
             return Ok(Checked::default());
         }
         let mut evicted = None;
@@ -179,7 +232,7 @@ impl Paths {
             }
             evicted = Some(self.known.swap_remove(at).address);
         }
-        self.known.push(Path { address, checked: now, priority });
+        self.known.push(newest);
         Ok(Checked { added: true, evicted })
     }
 
@@ -196,8 +249,15 @@ impl Paths {
 mod tests {
     use super::*;
 
-    const PLAIN: Check = Check { priority: 100, use_candidate: false, nomination: None };
-    const USE: Check = Check { priority: 100, use_candidate: true, nomination: None };
+    const OLD: Standing = Standing { generation: 0, previous: true };
+    const NEW: Standing = Standing { generation: 1, previous: false };
+    const PLAIN: Check = Check {
+        priority: 100,
+        use_candidate: false,
+        nomination: None,
+        standing: Standing { generation: 0, previous: false },
+    };
+    const USE: Check = Check { use_candidate: true, ..PLAIN };
 
     fn s(seconds: u64) -> Time {
         Time(seconds * 1_000_000_000)
@@ -239,9 +299,29 @@ mod tests {
 
     #[test]
     fn the_highest_renomination_wins_whatever_its_priority() {
-        let nominate =
-            |value| Check { priority: value, use_candidate: true, nomination: Some(value) };
+        let nominate = |value| Check { priority: value, nomination: Some(value), ..USE };
         let paths = paths(&[(0, 1, nominate(2)), (1, 2, nominate(1)), (2, 3, nominate(3))]);
+        assert_eq!(paths.current(s(2)), Some(from(3)));
+    }
+
+    #[test]
+    fn after_a_restart_the_old_path_serves_until_a_new_one_is_nominated() {
+        let mut paths = paths(&[(0, 1, USE)]);
+        paths.restart();
+        let new = Check { priority: 1, standing: NEW, ..PLAIN };
+        paths.check(s(1), from(2), new).expect("room");
+        assert_eq!((paths.current(s(1)), paths.needs_previous()), (Some(from(1)), true));
+        paths.check(s(1), from(2), Check { use_candidate: true, ..new }).expect("room");
+        assert_eq!((paths.current(s(1)), paths.needs_previous()), (Some(from(2)), false));
+        paths.check(s(1), from(1), Check { standing: OLD, ..USE }).expect("room");
+        assert_eq!(paths.current(s(1)), Some(from(2)), "the old credentials choose no more");
+    }
+
+    #[test]
+    fn renominations_begin_anew_with_new_credentials() {
+        let nominate = |value, standing| Check { nomination: Some(value), standing, ..USE };
+        let paths =
+            paths(&[(0, 1, nominate(7, OLD)), (1, 2, nominate(1, NEW)), (2, 3, nominate(2, NEW))]);
         assert_eq!(paths.current(s(2)), Some(from(3)));
     }
 

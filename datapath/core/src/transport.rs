@@ -9,9 +9,9 @@ use crate::facts::{PathFacts, TransportFacts};
 use crate::feedback::reports::{Cname, ReportSchedule};
 use crate::feedback::sender_report::PublisherClock;
 use crate::feedback::transport_cc::TransportCcRecorder;
-use crate::path::Paths;
+use crate::path::{Paths, Standing};
 use crate::renumber::Numbered;
-use crate::rows::{RowId, TransportRow};
+use crate::rows::{IceCredentials, RowId, TransportRow};
 use crate::srtp::{Inbound, Keys, Outbound};
 use crate::stream::Origin;
 
@@ -46,6 +46,8 @@ pub(crate) struct Transport {
     pub(crate) id: RowId,
     pub(crate) room: u64,
     pub(crate) row: TransportRow,
+    /// How many ICE restarts there were.
+    pub(crate) generation: u32,
     pub(crate) paths: Paths,
     pub(crate) dtls: Dtls,
     pub(crate) srtp: Option<Box<Srtp>>,
@@ -93,6 +95,7 @@ impl Transport {
             id,
             room,
             row,
+            generation: 0,
             paths: Paths::default(),
             dtls,
             srtp: None,
@@ -114,10 +117,33 @@ impl Transport {
         }
     }
 
+    /// The credentials that a check of that username was made with. RFC 8445 section 7.3: both sets
+    /// hold until a restart is through.
+    pub(crate) fn credentials(
+        &self,
+        ours: &str,
+        theirs: &str,
+    ) -> Option<(&IceCredentials, Standing)> {
+        let ice = &self.row.ice;
+        if &*ice.ufrag == ours {
+            return Some((ice, Standing { generation: self.generation, previous: false }));
+        }
+        let previous = self.row.ice_previous.as_ref().filter(|ice| &*ice.ufrag == ours)?;
+        // libwebrtc pairs its new ports with our old candidates until it has our answer, and may
+        // nominate such a pair and stay with it: whoever restarted has moved there.
+        let moved = &*ice.remote_ufrag == theirs && previous.remote_ufrag != ice.remote_ufrag;
+        let generation = self.generation.saturating_sub(u32::from(!moved));
+        Some((previous, Standing { generation, previous: true }))
+    }
+
     /// Puts the row that signalling changed in place of the one before.
     pub(crate) fn set_row(&mut self, row: TransportRow) {
         let announced = row.remote_fingerprints.iter();
         self.dtls.set_fingerprints(announced.map(|print| (&*print.algorithm, &*print.value)));
+        if row.ice.ufrag != self.row.ice.ufrag {
+            self.generation += 1;
+            self.paths.restart();
+        }
         self.row = row;
     }
 
@@ -142,6 +168,11 @@ impl Transport {
             listener: address.listener,
             ipv6: address.remote.is_ipv6(),
         });
+        let previous = self.row.ice_previous.as_ref().filter(|_| self.paths.needs_previous());
+        facts.path_ufrag = match facts.path {
+            Some(_) => previous.unwrap_or(&self.row.ice).ufrag.clone(),
+            None => Box::default(),
+        };
         if facts == self.facts {
             return false;
         }

@@ -2,6 +2,8 @@
 
 mod house;
 
+use std::net::SocketAddr;
+
 use datapath_core::facts::{DtlsState, FactsKind, Reach};
 use datapath_core::rows::{RefusalReason, RowKind};
 use datapath_wire::rtcp::{Nack, PictureLoss, ReportBlocks, Rtcp, SenderReport, packets};
@@ -345,4 +347,47 @@ fn what_is_taken_cannot_be_put_again() {
         let refusal = house.try_apply(vec![(id, kind)], vec![]).expect_err(what);
         assert_eq!(refusal.reason, RefusalReason::Conflict, "{what}");
     }
+}
+
+/// Peer 1's transport with new credentials on both sides, those before it still held.
+fn restarted() -> RowKind {
+    let mut row = transport_row("00again");
+    row.ice.remote_ufrag = "anew".into();
+    row.ice_previous = Some(credentials("00u2"));
+    RowKind::Transport(row)
+}
+
+fn heard_at(house: &mut House, number: u16) -> SocketAddr {
+    house.sent.clear();
+    picture(house, number, false);
+    house.sent.last().expect("the picture leaves").to
+}
+
+#[test]
+fn during_an_ice_restart_media_stays_until_a_pair_of_the_new_credentials_is_nominated() {
+    let mut house = call();
+    picture(&mut house, 1, true);
+    let old = house.peers[1].address;
+    let new = SocketAddr::from(([127, 0, 0, 1], 20_000));
+    house.apply(vec![(2, restarted())], vec![]);
+    let checking = Checking { priority: 1, remote_ufrag: "anew".into(), ..Checking::of("00again") };
+    house.check_from(new, &Checking { use_candidate: false, ..checking.clone() });
+    assert_eq!(heard_at(&mut house, 2), old);
+    house.check_from(new, &checking);
+    assert_eq!(heard_at(&mut house, 3), new);
+    assert_eq!(&*house.transport_facts(2).path_ufrag, "00again");
+    house.check(1);
+    assert_eq!(heard_at(&mut house, 4), new, "the old credentials choose no more");
+}
+
+#[test]
+fn a_nominated_pair_of_their_new_and_our_old_candidate_is_where_they_moved() {
+    let mut house = call();
+    picture(&mut house, 1, true);
+    let new = SocketAddr::from(([127, 0, 0, 1], 20_000));
+    house.apply(vec![(2, restarted())], vec![]);
+    let checking = Checking { priority: 1, remote_ufrag: "anew".into(), ..Checking::of("00u2") };
+    house.check_from(new, &checking);
+    assert_eq!(heard_at(&mut house, 2), new);
+    assert_eq!(&*house.transport_facts(2).path_ufrag, "00u2", "it needs the old credentials");
 }

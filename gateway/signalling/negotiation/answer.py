@@ -71,7 +71,7 @@ def answer_offer(
     """
     try:
         offer = parse(offer_sdp)
-        settled, taken, rejected = _settle(offer, agreement, pending, ours.row_ids)
+        settled, taken, rejected = _settle(offer, agreement, pending, ours)
         if agreement.role is Role.BOTH:
             placed = legs.place(settled.sections, offer.sections, agreement, wanted, ours)
             settled = dataclasses.replace(settled, sections=placed)
@@ -115,7 +115,7 @@ def _settle(
     offer: SessionDescription,
     agreement: Agreement,
     pending: Sequence[PendingTrack],
-    row_ids: RowIds,
+    ours: Ours,
 ) -> tuple[Agreement, dict[str, Section], tuple[SectionRejected, ...]]:
     bundled = transport.bundled_mids(offer)
     remote = transport.remote_transport(offer, bundled)
@@ -133,11 +133,11 @@ def _settle(
             for offered, verdict in zip(offer.sections, verdicts, strict=True)
         ],
         pending,
-        row_ids,
+        ours.row_ids,
     )
     sources.refuse_shared_ssrcs(sections)
     settled = dataclasses.replace(
-        transport.with_remote(agreement, remote),
+        transport.with_remote(transport.restarted_by(remote, agreement, ours), remote),
         extensions=agreed,
         sections=sections,
         session_version=agreement.session_version + 1,

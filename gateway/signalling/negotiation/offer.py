@@ -38,20 +38,21 @@ def offer_to_subscriber(
     wanted: Sequence[WantedLeg],
     *,
     ours: Ours,
+    restart: bool = False,
 ) -> Offer:
     """Offer the subscriber exactly the wanted tracks, and the data section (mid "0").
 
     Tracks that have a leg keep its section, SSRCs and row id. Legs no longer wanted turn idle. New
     legs get new sections, or idle ones where there are many. Call it with an agreement that has no
-    other offer in flight.
+    other offer in flight. `restart`: with new ICE credentials (RFC 8445 section 9).
     """
     sections, left_out = _propose(agreement, wanted, ours)
     out = dataclasses.replace(
-        agreement,
+        agreement.restarted(ours.new_ice()) if restart else agreement,
         last_offer_id=agreement.last_offer_id + 1,
         session_version=agreement.session_version + 1,
     )
-    local = transport.local_transport(agreement, ours, Setup.ACTPASS)
+    local = transport.local_transport(out, ours, Setup.ACTPASS)
     media = [local.on(_media_section(section)) for section in sections]
     return Offer(
         id=out.last_offer_id,

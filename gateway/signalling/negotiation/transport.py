@@ -134,6 +134,15 @@ def remote_transport(description: SessionDescription, bundled: Collection[str]) 
     return RemoteTransport(tagged.ice_ufrag, strong, tagged.setup)
 
 
+def restarted_by(remote: RemoteTransport, agreement: Agreement, ours: Ours) -> Agreement:
+    """With new credentials of ours if the offer has new ones of theirs: an ICE restart.
+
+    RFC 8839 section 4.4.1.1.1. Neither DTLS nor SRTP is touched, nor the path that media takes now.
+    """
+    known = agreement.ice.remote_ufrag
+    return agreement.restarted(ours.new_ice()) if known not in {"", remote.ufrag} else agreement
+
+
 def with_remote(agreement: Agreement, remote: RemoteTransport) -> Agreement:
     """The agreement with the remote side's credentials and certificate.
 

@@ -41,6 +41,7 @@ pub struct Peer {
 #[derive(Clone, Debug)]
 pub struct Checking {
     pub ufrag: String,
+    pub remote_ufrag: String,
     pub password: String,
     pub priority: u32,
     pub use_candidate: bool,
@@ -53,6 +54,7 @@ impl Checking {
     pub fn of(ufrag: &str) -> Self {
         Self {
             ufrag: ufrag.into(),
+            remote_ufrag: "them".into(),
             password: password(ufrag),
             priority: 100,
             use_candidate: true,
@@ -63,7 +65,7 @@ impl Checking {
     pub fn datagram(&self) -> Vec<u8> {
         let mut out = Vec::new();
         let transaction = stun::TransactionId([9; 12]);
-        let username = format!("{}:them", self.ufrag);
+        let username = format!("{}:{}", self.ufrag, self.remote_ufrag);
         let mut check = Builder::new(&mut out, StunClass::Request, Method::Binding, transaction)
             .attribute(kind::USERNAME, username.as_bytes())
             .attribute(kind::PRIORITY, &self.priority.to_be_bytes())

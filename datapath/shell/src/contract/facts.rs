@@ -38,6 +38,7 @@ fn transport(facts: &core::TransportFacts) -> proto::TransportFacts {
         srtp_profile: facts.srtp_profile.map_or("", profile).into(),
         estimate_bps: 0,
         connected_ns: ns(facts.connected),
+        path_ufrag: facts.path_ufrag.to_string(),
     }
 }
 
