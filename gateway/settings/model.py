@@ -54,6 +54,7 @@ class Datapath(Section):
     runtime_directory: str = ""
     workers: Annotated[int, Field(ge=1, le=256)] = 1
     lease_s: Annotated[int, Field(ge=10, le=3600)] = 60
+    allow_missing: tuple[Literal["landlock", "seccomp"], ...] = ()
 
 
 class Rooms(Section):

@@ -37,6 +37,7 @@ def meeting_place(settings: Settings) -> Path | None:
 
 def datapath_program(settings: Settings, directory: Path) -> Program:
     """The media process: its listeners come from the settings by its command line."""
+    missing = settings.datapath.allow_missing
     listeners = [part for one in settings.media.udp for part in ("--listen", f"udp/{one}")]
     return Program(
         title="datapath",
@@ -47,6 +48,7 @@ def datapath_program(settings: Settings, directory: Path) -> Program:
             *("--lease-s", str(settings.datapath.lease_s)),
             *("--workers", str(settings.datapath.workers)),
             *("--log-level", settings.log.level),
+            *(("--allow-missing", ",".join(missing)) if missing else ()),
         ),
         stop_signal=signal.SIGTERM,
         # It says close_notify to every participant and ends.

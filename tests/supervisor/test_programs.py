@@ -31,6 +31,12 @@ def test_the_datapath_gets_its_listeners_on_its_command_line(binary: Path, tmp_p
     )
 
 
+def test_the_datapath_is_told_what_the_kernel_may_lack(binary: Path, tmp_path: Path) -> None:
+    datapath = Datapath(binary=str(binary), allow_missing=("landlock", "seccomp"))
+    program = datapath_program(Settings(datapath=datapath), tmp_path)
+    assert program.argv[-2:] == ("--allow-missing", "landlock,seccomp")
+
+
 def test_the_datapath_gets_no_secret_of_the_environment(
     binary: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

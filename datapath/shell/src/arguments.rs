@@ -5,12 +5,14 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::log::Level;
+use crate::sandbox::Facility;
 
 /// What `--help` prints.
 pub(crate) const HELP: &str = "\
 The data plane of the gateway: carries media as the control plane's rows say.
 
 Usage: gateway-datapath --listen ADDRESS... --runtime-directory DIR [options]
+       gateway-datapath prove-lockdown [--allow-missing NAMES]
 
   --listen udp/IP:PORT       receive media here; may be given several times. IPv6 addresses stand in
                              brackets: udp/[::1]:7880. 0.0.0.0 and [::] mean every address of every
@@ -19,8 +21,13 @@ Usage: gateway-datapath --listen ADDRESS... --runtime-directory DIR [options]
   --workers N                threads that carry packets (default 1, the only number yet)
   --lease-s SECONDS          how long rows stand without a controller (default 60)
   --log-level LEVEL          debug, info, warning or error (default info)
+  --allow-missing NAMES      start although the kernel lacks what the sandbox is made of: landlock,
+                             seccomp, or both with a comma between. What is there is used all the same
   --version                  print the version and end
   --help                     print this and end
+
+prove-lockdown attempts, inside the same sandbox, everything that the datapath forbids itself, prints
+what the kernel answered, and ends with status 0 only if all of it was refused.
 ";
 
 const DEFAULT_LEASE: Duration = Duration::from_secs(60);
@@ -31,6 +38,8 @@ const MAX_LEASE_S: u64 = 86_400;
 pub(crate) enum Request {
     /// Carry packets.
     Run(Arguments),
+    /// Show what the sandbox refuses, with what may be missing.
+    ProveLockdown(Vec<Facility>),
     /// Print the version.
     Version,
     /// Print `HELP`.
@@ -46,12 +55,16 @@ pub(crate) struct Arguments {
     pub(crate) workers: u32,
     pub(crate) lease: Duration,
     pub(crate) log_level: Level,
+    /// What the kernel may lack.
+    pub(crate) allow_missing: Vec<Facility>,
 }
 
 /// Reads the arguments that follow the program's name. The error is a sentence for the operator.
 pub(crate) fn parse(arguments: impl IntoIterator<Item = String>) -> Result<Request, String> {
+    let mut arguments = arguments.into_iter().peekable();
+    let proves = arguments.next_if(|first| first == PROVE_LOCKDOWN).is_some();
+    let known = if proves { &OPTIONS_OF_PROOF[..] } else { &OPTIONS };
     let mut given = Given::default();
-    let mut arguments = arguments.into_iter();
     while let Some(argument) = arguments.next() {
         match argument.as_str() {
             "--version" => return Ok(Request::Version),
@@ -62,19 +75,24 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = String>) -> Result<Reque
             Some((name, value)) => (name.to_owned(), Some(value.to_owned())),
             None => (argument, None),
         };
-        if !OPTIONS.contains(&name.as_str()) {
-            let known = OPTIONS.join(", ");
+        if !known.contains(&name.as_str()) {
+            let known = known.join(", ");
             return Err(format!("unknown argument {name:?}; known are {known}"));
         }
         let value = value.or_else(|| arguments.next());
         let value = value.ok_or_else(|| format!("{name} needs a value"))?;
         given.take(&name, &value)?;
     }
+    if proves {
+        return Ok(Request::ProveLockdown(given.allow_missing.unwrap_or_default()));
+    }
     given.finish().map(Request::Run)
 }
 
-const OPTIONS: [&str; 5] =
-    ["--listen", "--runtime-directory", "--workers", "--lease-s", "--log-level"];
+const PROVE_LOCKDOWN: &str = "prove-lockdown";
+const OPTIONS: [&str; 6] =
+    ["--listen", "--runtime-directory", "--workers", "--lease-s", "--log-level", "--allow-missing"];
+const OPTIONS_OF_PROOF: [&str; 1] = ["--allow-missing"];
 
 #[derive(Default)]
 struct Given {
@@ -83,6 +101,7 @@ struct Given {
     workers: Option<u32>,
     lease: Option<Duration>,
     log_level: Option<Level>,
+    allow_missing: Option<Vec<Facility>>,
 }
 
 impl Given {
@@ -99,6 +118,7 @@ impl Given {
             "--runtime-directory" => once(name, &mut self.runtime_directory, PathBuf::from(value)),
             "--workers" => once(name, &mut self.workers, workers(value)?),
             "--lease-s" => once(name, &mut self.lease, lease(value)?),
+            "--allow-missing" => once(name, &mut self.allow_missing, facilities(value)?),
             _ => once(name, &mut self.log_level, level(value)?),
         }
     }
@@ -113,6 +133,7 @@ impl Given {
             workers: self.workers.unwrap_or(1),
             lease: self.lease.unwrap_or(DEFAULT_LEASE),
             log_level: self.log_level.unwrap_or(Level::Info),
+            allow_missing: self.allow_missing.unwrap_or_default(),
         })
     }
 }
@@ -158,6 +179,17 @@ fn level(value: &str) -> Result<Level, String> {
     })
 }
 
+fn facilities(value: &str) -> Result<Vec<Facility>, String> {
+    let one = |wished: &str| {
+        let found = Facility::ALL.into_iter().find(|(name, _)| *name == wished);
+        found.map(|(_, facility)| facility).ok_or_else(|| {
+            let known = Facility::ALL.map(|(name, _)| name).join(",");
+            format!("--allow-missing {value}: {wished:?} is none of {known}")
+        })
+    };
+    value.split(',').map(one).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -178,6 +210,7 @@ mod tests {
             workers: 1,
             lease: Duration::from_secs(60),
             log_level: Level::Info,
+            allow_missing: Vec::new(),
         };
         assert_eq!(parse_line(line), Ok(Request::Run(expected)));
     }
@@ -197,12 +230,27 @@ mod tests {
             (&format!("{complete} --workers 0"), "a number from 1 on"),
             (&format!("{complete} --lease-s 0"), "whole seconds"),
             (&format!("{complete} --lease-s 9 --lease-s 9"), "given twice"),
+            (&format!("{complete} --allow-missing selinux"), "none of landlock,seccomp"),
+            (&format!("{complete} --allow-missing landlock,"), "none of landlock,seccomp"),
+            ("prove-lockdown --workers 1", "known are --allow-missing"),
+            (&format!("{complete} prove-lockdown"), "unknown argument"),
             (&format!("{complete} --log-level loud"), "debug, info, warning, error"),
             (&format!("{complete} --verbose"), "unknown argument"),
         ] {
             let error = parse_line(line).expect_err(line);
             assert!(error.contains(said), "{line}: {error}");
         }
+    }
+
+    #[test]
+    fn what_may_be_missing_is_named() {
+        use Facility::{Landlock, Seccomp};
+        let expected = Ok(Request::ProveLockdown(vec![Landlock, Seccomp]));
+        assert_eq!(parse_line("prove-lockdown --allow-missing landlock,seccomp"), expected);
+        assert_eq!(parse_line("prove-lockdown"), Ok(Request::ProveLockdown(vec![])));
+        let line = "--listen udp/127.0.0.1:1 --runtime-directory /x --allow-missing=seccomp";
+        let Ok(Request::Run(arguments)) = parse_line(line) else { panic!("{line}") };
+        assert_eq!(arguments.allow_missing, [Seccomp]);
     }
 
     #[test]

@@ -9,6 +9,7 @@ mod contract;
 mod control;
 mod listeners;
 mod log;
+mod sandbox;
 mod system;
 mod table;
 mod worker;
@@ -28,6 +29,7 @@ use control::run::ControlLoop;
 use control::{Control, Setup};
 use listeners::Listener;
 use log::{Level, Line, Log};
+use sandbox::Locked;
 use system::signals::StopSignals;
 use system::wake::Wake;
 use system::{clock, limits, random};
@@ -36,12 +38,20 @@ use worker::mailbox::Mailbox;
 
 /// Exit status for a command line that is not understood, as shells use it.
 const USAGE: u8 = 2;
+/// No line of the log would be written.
+const FILE_AS_STDERR: &str = "stderr is a file, and the datapath locks itself down so that no file \
+                              grows; pass the log through a pipe, as in 2> >(cat >> datapath.log)";
 
 fn main() -> ExitCode {
     set_panic_hook();
     match arguments::parse(std::env::args().skip(1)) {
         Ok(Request::Help) => print(HELP),
         Ok(Request::Version) => print(&format!("gateway-datapath {}\n", build())),
+        Ok(Request::ProveLockdown(allowed)) => match sandbox::prove::run(&allowed) {
+            Ok(true) => ExitCode::SUCCESS,
+            Ok(false) => ExitCode::FAILURE,
+            Err(sentence) => fail(&sentence, ExitCode::FAILURE),
+        },
         Ok(Request::Run(arguments)) => match run(arguments) {
             Ok(()) => ExitCode::SUCCESS,
             Err(sentence) => fail(&sentence, ExitCode::FAILURE),
@@ -52,17 +62,24 @@ fn main() -> ExitCode {
 
 /// Starts, runs until a signal, and ends in good order.
 fn run(arguments: Arguments) -> Result<(), String> {
+    if limits::stderr_is_a_file() {
+        return Err(FILE_AS_STDERR.into());
+    }
     limits::forbid_leaks().map_err(|error| format!("cannot forbid core dumps: {error}"))?;
     let signals = StopSignals::new().map_err(|error| format!("cannot take signals: {error}"))?;
     let listeners = listeners::open(&arguments.listen)?;
     let socket = control::socket::open(&arguments.runtime_directory)?;
-    // The sandbox closes here, between the last socket and the first thread.
+    // Before the sandbox: aws-lc looks once, at its first random bytes, how the kernel tells that a
+    // virtual machine was copied (/dev/sysgenid).
+    let identity = Identity::generate().map(Arc::new).map_err(|error| error.to_string())?;
+    let locked = sandbox::close(&arguments.allow_missing)?;
     let wake = Arc::new(new_wake()?);
     let log = Log::new(arguments.log_level, Arc::clone(&wake));
-    let identity = Identity::generate().map(Arc::new).map_err(|error| error.to_string())?;
-    let setup = setup(&arguments, &listeners, &identity);
+    let setup = setup(&arguments, &listeners, &identity, locked);
     let started = vec![("build", setup.build.clone())];
     log.line(Level::Info, "datapath_started", started);
+    let (level, event, fields) = locked.line();
+    log.line(level, event, fields);
     for (index, listener) in (0..).zip(&listeners) {
         let bytes = listener.receive_buffer_bytes().to_string();
         let fields =
@@ -81,7 +98,12 @@ fn run(arguments: Arguments) -> Result<(), String> {
     Ok(())
 }
 
-fn setup(arguments: &Arguments, listeners: &[Listener], identity: &Identity) -> Setup {
+fn setup(
+    arguments: &Arguments,
+    listeners: &[Listener],
+    identity: &Identity,
+    locked: Locked,
+) -> Setup {
     let mut boot_id = [0; 16];
     random::fill(&mut boot_id);
     Setup {
@@ -94,6 +116,7 @@ fn setup(arguments: &Arguments, listeners: &[Listener], identity: &Identity) -> 
         listeners: listeners::rows(listeners),
         workers: arguments.workers,
         lease: arguments.lease,
+        locked,
     }
 }
 

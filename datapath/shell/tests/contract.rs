@@ -1,5 +1,6 @@
 //! The real binary on loopback: the contract over its socket, from the first Hello to SIGTERM.
 
+#[allow(dead_code, reason = "the sandbox's tests need more of it")]
 mod process;
 
 use process::proto::refused::Reason;

@@ -34,9 +34,10 @@ impl Control {
             ("log_lines_lost", counted.log_lines_lost),
             ("connections_refused", counted.connections_refused),
         ];
+        let levels = self.table.levels().into_iter().chain(self.setup.locked.levels());
         proto::Counters {
             counters: named(workers.counters.iter().copied().chain(own)),
-            levels: named(workers.levels.iter().copied().chain(self.table.levels())),
+            levels: named(workers.levels.iter().copied().chain(levels)),
             drops: named(workers.drops.iter().copied()),
         }
     }

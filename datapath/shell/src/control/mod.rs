@@ -29,6 +29,7 @@ use crate::contract::facts::facts;
 use crate::contract::proto::{self, frame::Body};
 use crate::contract::{CAPABILITIES, SCHEMA};
 use crate::log::{Field, Level};
+use crate::sandbox::Locked;
 use crate::table::{Plan, Table};
 use crate::worker::counters::Snapshot;
 use crate::worker::mailbox::{Command, Event};
@@ -50,6 +51,8 @@ pub(crate) struct Setup {
     pub(crate) listeners: Vec<proto::Row>,
     pub(crate) workers: u32,
     pub(crate) lease: Duration,
+    /// No part of Hello: it stands among the levels.
+    pub(crate) locked: Locked,
 }
 
 /// The contract's state.

@@ -14,6 +14,7 @@ use datapath_core::rows::Refusal;
 use super::*;
 use crate::contract::framing::{self, FrameReader};
 use crate::contract::proto::{Apply, Dump, Frame, Hello, Memo, Row, row::Kind};
+use crate::sandbox::Locked;
 
 const LEASE: Duration = Duration::from_secs(60);
 
@@ -41,6 +42,7 @@ impl Scene {
             listeners: vec![listener],
             workers: 1,
             lease: LEASE,
+            locked: Locked { landlock_abi: 7, seccomp: true },
         };
         Self { control: Control::new(setup), now: Time(1_000_000_000), readers: BTreeMap::new() }
     }

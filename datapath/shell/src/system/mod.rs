@@ -1,6 +1,8 @@
 //! The operating system, one small file per thing asked of it. All unsafe code of the workspace is
 //! here; nothing above this folder calls libc.
 
+pub(crate) mod attempts;
+pub(crate) mod child;
 pub(crate) mod clock;
 pub(crate) mod interfaces;
 pub(crate) mod limits;

@@ -30,12 +30,18 @@ pub(crate) struct Datapath {
 impl Datapath {
     /// Starts it and waits until it answers.
     pub(crate) fn start(name: &str, options: &[&str]) -> Self {
+        let mut datapath = Self::spawn_unheard(name, options);
+        let line = datapath.first_line();
+        assert!(line.contains("datapath_started"), "{line}");
+        datapath
+    }
+
+    /// Starts it and waits for nothing: it may not come up.
+    pub(crate) fn spawn_unheard(name: &str, options: &[&str]) -> Self {
         let name = format!("gateway-datapath-process-{name}-{}", std::process::id());
         let directory = std::env::temp_dir().join(name);
         std::fs::create_dir(&directory).expect("a new directory");
-        let mut datapath = Self::spawn(directory, true, options);
-        assert!(datapath.first_line().contains("datapath_started"));
-        datapath
+        Self::spawn(directory, true, options)
     }
 
     /// Another one in the same directory, which does not come up.
@@ -61,6 +67,11 @@ impl Datapath {
         let mut line = String::new();
         self.log.read_line(&mut line).expect("a line");
         line
+    }
+
+    /// Its process id.
+    pub(crate) fn id(&self) -> u32 {
+        self.process.id()
     }
 
     pub(crate) fn control_socket(&self) -> PathBuf {
