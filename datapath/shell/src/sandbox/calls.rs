@@ -116,6 +116,10 @@ const THREAD: c_int = libc::CLONE_VM
     | libc::CLONE_CHILD_CLEARTID;
 const THREAD_OF_MUSL: c_int = THREAD | libc::CLONE_DETACHED;
 
+/// The command of ioctl(2) that std makes a descriptor nonblocking by.
+#[allow(clippy::unnecessary_cast, reason = "musl has it as an int")]
+const NONBLOCKING: u64 = libc::FIONBIO as u64;
+
 /// SOCK_TYPE_MASK of the kernel: the bits of socket's second argument that are no flags.
 const SOCKET_TYPE: u64 = 0xf;
 
@@ -200,7 +204,7 @@ fn conditional(process: u32) -> Result<[(c_long, Vec<SeccompRule>); 11], Backend
                 .into_iter()
                 .collect::<Result<_, _>>()?,
         ),
-        (libc::SYS_ioctl, vec![rule([argument(1, Dword, Eq, libc::FIONBIO as u64)?])?]),
+        (libc::SYS_ioctl, vec![rule([argument(1, Dword, Eq, NONBLOCKING)?])?]),
         // The name of a thread.
         (libc::SYS_prctl, vec![rule([is(0, libc::PR_SET_NAME)?])?]),
         // abort(3) signals its own thread.
