@@ -111,6 +111,16 @@ class DatapathClient:
         if isinstance(answer, pb.Refused):
             raise self._refused(answer.row, answer.reason, answer.detail)
 
+    async def send(self, room: int, payload: bytes, *, row: int = 0, group: str = "") -> None:
+        """Sends a data message. Raises RowsRefused or DatapathAway."""
+        link = self._link_in_use()
+        if len(payload) > PART_BYTES:
+            raise self._refused(row, pb.Refused.LIMIT, "the message does not fit into a frame")
+        exchange = link.conversation.ask_send(room, payload, row=row, group=group)
+        answer = await link.answer(exchange)
+        if isinstance(answer, pb.Refused):
+            raise self._refused(answer.row, answer.reason, answer.detail)
+
     async def counters(self, room: int = 0) -> pb.Counters:
         """Numbers of one room, or of the whole datapath. Raises DatapathAway or RowsRefused."""
         link = self._link_in_use()

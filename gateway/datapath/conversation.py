@@ -151,6 +151,15 @@ class Conversation:
             self._outgoing.append(pb.Frame(exchange=exchange, apply=part))
         return exchange
 
+    def ask_send(self, room: int, payload: bytes, *, row: int, group: str) -> int:
+        """Queues a Send. Applies asked before it are carried out before it."""
+        exchange = self._next_exchange()
+        send = pb.Send(
+            row=row, room=room, group=group, payload=payload, after_generation=self._generation
+        )
+        self._outgoing.append(pb.Frame(exchange=exchange, send=send))
+        return exchange
+
     def ask_counters(self, room: int) -> int:
         """Queues a CountersRequest; room 0 asks for totals."""
         exchange = self._next_exchange()

@@ -108,6 +108,16 @@ class Datapath(Protocol):
         """
         ...
 
+    async def send(self, room: int, payload: bytes, *, row: int = 0, group: str = "") -> None:
+        """Sends a data message, an encoded DataPacket, to the data channel `row` of a room.
+
+        Or, with `group` ("reliable", "lossy"), to all channels of it, or those that it names.
+
+        Returns when it is on its way. Raises RowsRefused (nobody like that, or no DataPacket) or
+        DatapathAway.
+        """
+        ...
+
     async def counters(self, room: int = 0) -> pb.Counters:
         """Numbers of one room, or of the whole datapath. Raises DatapathAway."""
         ...

@@ -72,12 +72,12 @@ def admit(room: Room, grant: Grant, limits: Limits, now: Moment) -> Admit | Refu
 
 
 def permission_of(grant: Grant) -> Permission:
-    """What the grant allows. Data messages are not built yet, so nobody is promised them."""
+    """What the grant allows."""
     sources = grant.can_publish_sources
     return Permission(
         can_publish=grant.can_publish,
         can_subscribe=grant.can_subscribe,
-        can_publish_data=False,
+        can_publish_data=grant.can_publish_data,
         sources=None
         if sources is None
         else tuple(TrackSource(source) for source in sorted(sources)),

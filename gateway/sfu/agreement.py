@@ -155,6 +155,30 @@ class Section:
     )
 
 
+class ChannelLabel(StrEnum):
+    """What LiveKit clients call their data channels."""
+
+    RELIABLE = "_reliable"
+    LOSSY = "_lossy"
+    DATA_TRACK = "_data_track"
+
+
+class ChannelRole(StrEnum):
+    """Which way messages go."""
+
+    PUBLISH = "publish"
+    DELIVER = "deliver"
+
+
+@dataclass(frozen=True, slots=True)
+class DataChannel:
+    """One data channel of a transport: one DataChannel row."""
+
+    row: int
+    label: ChannelLabel
+    role: ChannelRole
+
+
 @dataclass(frozen=True, slots=True)
 class Agreement:
     """Everything that both ends of one transport have settled on.
@@ -171,12 +195,21 @@ class Agreement:
     feedback: Feedback = Feedback.NONE
     sections: tuple[Section, ...] = ()  # in the order of the m-lines
     last_offer_id: int = 0
+    channels: tuple[DataChannel, ...] = ()  # chosen with the transport, agreed on by its section
     session_version: int = 0  # of the last description that we made (RFC 8866 section 5.2)
 
     @classmethod
-    def fresh(cls, *, transport: int, role: Role, ufrag: str, password: str) -> Agreement:
+    def fresh(
+        cls,
+        *,
+        transport: int,
+        role: Role,
+        ufrag: str,
+        password: str,
+        channels: tuple[DataChannel, ...] = (),
+    ) -> Agreement:
         """The agreement of a transport about which nothing has been said yet."""
-        return cls(transport=transport, role=role, ice=Ice(ufrag, password))
+        return cls(transport=transport, role=role, ice=Ice(ufrag, password), channels=channels)
 
     def section_of_mid(self, mid: str) -> Section | None:
         """The section with that mid."""

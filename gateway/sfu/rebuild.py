@@ -32,7 +32,7 @@ def rebuild(rows: Iterable[pb.Row]) -> tuple[list[RebuiltRoom], dict[int, list[i
     """Rooms found in a dump, and the rows (by room number) of rooms that could not be."""
     by_room: dict[int, list[pb.Row]] = defaultdict(list)
     for row in rows:
-        if row.room and row.WhichOneof("kind") in {"transport", "stream", "leg"}:
+        if row.room and row.WhichOneof("kind") != "memo":
             by_room[row.room].append(row)
     rebuilt: list[RebuiltRoom] = []
     lost: dict[int, list[int]] = {}

@@ -15,7 +15,7 @@ from gateway.datapath import datapath_pb2 as pb
 from gateway.rooms.participant import Participant
 from gateway.rooms.room import Room
 from gateway.rooms.track import Encryption, Track
-from gateway.sfu import notes
+from gateway.sfu import channels, notes
 from gateway.sfu.agreement import Agreement, Codec, Feedback, Ice, Kind, Section
 
 
@@ -53,13 +53,15 @@ _PRIORITY: Final = {Kind.AUDIO: 2, Kind.VIDEO: 1}
 def rows_of(
     place: Place, room: Room, participant: Participant, agreements: Mapping[str, Agreements]
 ) -> list[pb.Row]:
-    """The rows of one participant: its transports, its streams, its legs, in that order.
+    """The rows of one participant: its transports, their data channels, its streams, its legs.
 
     `agreements` holds every participant of the room by sid, because a leg exists only while the
     stream that it copies does.
     """
     own = agreements[participant.sid]
     rows = [_transport_row(place, room, participant, agreement) for agreement in own.transports]
+    for agreement in own.transports:
+        rows += _channel_rows(place, participant, agreement)
     if own.publisher is not None:
         rows += _stream_rows(place, participant, own.publisher)
     rows += _leg_rows(place, room, participant, agreements)
@@ -102,8 +104,8 @@ def difference(
 
 
 def in_order(rows: Iterable[pb.Row]) -> list[pb.Row]:
-    """Rows so that each follows those it refers to: transports, streams, legs."""
-    order = {"transport": 0, "stream": 1, "leg": 2}
+    """Rows so that each follows those it refers to: transports, channels and streams, legs."""
+    order = {"transport": 0, "data_channel": 1, "stream": 1, "leg": 2}
     return sorted(rows, key=lambda row: order.get(row.WhichOneof("kind") or "", 3))
 
 
@@ -156,6 +158,17 @@ def _transport_row(
 
 def _credentials(ice: Ice) -> pb.IceCredentials:
     return pb.IceCredentials(ufrag=ice.ufrag, password=ice.password, remote_ufrag=ice.remote_ufrag)
+
+
+def _channel_rows(place: Place, participant: Participant, agreement: Agreement) -> list[pb.Row]:
+    if not channels.are_agreed(agreement):
+        return []
+    rows = []
+    for channel in agreement.channels:
+        row = _row(place, channel.row)
+        channels.fill(row.data_channel, participant, agreement.transport, channel)
+        rows.append(row)
+    return rows
 
 
 def _stream_rows(place: Place, participant: Participant, agreement: Agreement) -> list[pb.Row]:

@@ -19,9 +19,10 @@ from gateway.datapath import datapath_pb2 as pb
 from gateway.ids import new_ice_password, new_ufrag
 from gateway.rooms.admission import Admit, Refuse, admit
 from gateway.rooms.moment import Moment
-from gateway.rooms.participant import LeaveReason, ParticipantState
+from gateway.rooms.participant import LeaveReason, Participant, ParticipantState
 from gateway.rooms.room import Room
 from gateway.sfu.agreement import Agreement, Role
+from gateway.sfu.channels import channels_of
 from gateway.sfu.rebuild import RebuiltRoom
 from gateway.sfu.rows import Agreements, Place, desired_rows, difference, rows_of
 from gateway.signalling import departures, messages, personal, reach, subscribing
@@ -113,7 +114,8 @@ class Conference:
         participant.client_protocol = client.client_protocol
         participant.subscriptions.auto = client.auto_subscribe
         self._make_way(decision)
-        session = Session(participant, self._first_agreements(), self._durations, client, grant)
+        agreements = self._first_agreements(participant)
+        session = Session(participant, agreements, self._durations, client, grant)
         session.begin(SessionState.CONNECTED, now)
         if participant.waits_for:
             session.start(Timer.TAKEOVER, now)
@@ -263,13 +265,19 @@ class Conference:
             else:
                 admitted.participant.waits_for = older.sid
 
-    def _first_agreements(self) -> Agreements:
+    def _first_agreements(self, participant: Participant) -> Agreements:
+        can_subscribe = participant.permission.can_subscribe
         return Agreements(
             Agreement.fresh(
                 transport=self._hall.house.row_ids.next(),
                 role=Role.SUBSCRIBER,
                 ufrag=new_ufrag(self._hall.place.worker),
                 password=new_ice_password(),
+                channels=channels_of(
+                    Role.SUBSCRIBER,
+                    can_subscribe=can_subscribe,
+                    row_ids=self._hall.house.row_ids,
+                ),
             )
         )
 

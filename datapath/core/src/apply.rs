@@ -26,6 +26,7 @@ impl Machine {
         for row in change.puts {
             self.put(now, change.room, row);
         }
+        self.flush_data(now);
         Ok(())
     }
 
@@ -43,9 +44,13 @@ impl Machine {
             }
             (RowKind::Stream(put), Some(Entity::Stream(index))) => self.replace_stream(index, put),
             (RowKind::Leg(put), Some(Entity::Leg(index))) => self.replace_leg(now, index, put),
+            (RowKind::DataChannel(put), Some(Entity::DataChannel(index))) => {
+                self.replace_data_channel(index, put);
+            }
             (RowKind::Transport(put), _) => self.add_transport(now, row.id, room, put),
             (RowKind::Stream(put), _) => self.add_stream(row.id, room, put),
             (RowKind::Leg(put), _) => self.add_leg(now, row.id, room, put),
+            (RowKind::DataChannel(put), _) => self.add_data_channel(now, row.id, room, put),
         }
     }
 
@@ -165,6 +170,7 @@ impl Machine {
             Some(Entity::Transport(index)) => self.delete_transport(now, index),
             Some(Entity::Stream(index)) => self.delete_stream(index),
             Some(Entity::Leg(index)) => self.delete_leg(index),
+            Some(Entity::DataChannel(index)) => self.delete_data_channel(index),
             None => {}
         }
     }
@@ -178,6 +184,11 @@ impl Machine {
         let Some(transport) = self.transports.get(index) else { return };
         for stream in transport.streams.clone() {
             self.delete_stream(stream);
+        }
+        let Some(transport) = self.transports.get_mut(index) else { return };
+        transport.sctp = None;
+        for channel in transport.channels.clone() {
+            self.delete_data_channel(channel);
         }
         self.disarm(index);
         let Some(transport) = self.transports.remove(index) else { return };

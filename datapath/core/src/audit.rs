@@ -16,13 +16,15 @@ impl Machine {
     /// # Panics
     /// Where something does not hold, with a sentence that says what.
     pub fn audit(&self) {
-        let rows = self.transports.len() + self.streams.len() + self.legs.len();
+        let media = self.transports.len() + self.streams.len() + self.legs.len();
+        let rows = media + self.channels.len();
         assert_eq!(self.ids.len(), rows, "each row has one id");
         for (id, entity) in &self.ids {
             let found = match entity {
                 Entity::Transport(index) => self.transports.get(*index).map(|it| it.id),
                 Entity::Stream(index) => self.streams.get(*index).map(|it| it.id),
                 Entity::Leg(index) => self.legs.get(*index).map(|it| it.id),
+                Entity::DataChannel(index) => self.channels.get(*index).map(|it| it.id),
             };
             assert_eq!(found, Some(*id), "an id leads to its row");
         }
@@ -37,6 +39,7 @@ impl Machine {
             self.audit_stream(index, self.streams.get(index).expect("listed"));
         }
         self.audit_legs();
+        self.audit_data();
         self.audit_sizes();
     }
 

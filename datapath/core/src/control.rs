@@ -205,11 +205,12 @@ impl Machine {
         let not_after = transport.row.not_after;
         transport.dtls.handle_timeout(now);
         let dtls = self.drain_dtls(now, index);
+        let data = self.serve_data(now, index);
         self.refresh_transport_facts(now, index);
         let feedback = self.serve_feedback(now, index);
         let reports = self.serve_reports(now, index);
         let transport = self.transports.get(index)?;
-        [not_after, dtls, transport.paths.poll_timeout(now), feedback, reports]
+        [not_after, dtls, data, transport.paths.poll_timeout(now), feedback, reports]
             .into_iter()
             .flatten()
             .min()

@@ -27,8 +27,30 @@ pub enum Drop {
     DtlsUnexpected,
     /// DTLS that ended the association.
     DtlsFailed,
-    /// SCTP: data channels are not built.
-    SctpUnsupported,
+    /// SCTP on a transport without data channels.
+    SctpUnexpected,
+    /// No SCTP packet of the association, and none that begins one.
+    SctpMalformed,
+    /// A data message, or the opening of a channel, on a stream that no row names.
+    DataNoChannel,
+    /// A data message that is no `DataPacket`, or a control message that is none.
+    DataMalformed,
+    /// A data message that names its destinations by sid; clients of today name identities.
+    DataBySid,
+    /// A data message of a participant who may not publish data.
+    DataNotAllowed,
+    /// A data message larger than its channel takes; a sender's channel is reset.
+    DataTooLarge,
+    /// A reliable data message whose number was seen before.
+    DataDuplicate,
+    /// A data message for a receiver whose channel is not open.
+    DataNotOpen,
+    /// A lossy data message for a receiver whose queue is full.
+    DataSlowLossy,
+    /// A reliable data message for a receiver whose queue is full; its channel is reset.
+    DataSlowReliable,
+    /// A data message kept for a receiver that did not come in time, or made room for another.
+    DataForgotten,
     /// RTP or RTCP before DTLS was done.
     SrtpNotReady,
     /// Not a well-formed RTP packet.
@@ -69,7 +91,7 @@ pub enum Drop {
 
 impl Drop {
     /// All reasons, in the order of their numbers.
-    pub const ALL: [Self; 30] = [
+    pub const ALL: [Self; 41] = [
         Self::Unclassified,
         Self::TurnChannel,
         Self::StunMalformed,
@@ -81,7 +103,18 @@ impl Drop {
         Self::NoValidPath,
         Self::DtlsUnexpected,
         Self::DtlsFailed,
-        Self::SctpUnsupported,
+        Self::SctpUnexpected,
+        Self::SctpMalformed,
+        Self::DataNoChannel,
+        Self::DataMalformed,
+        Self::DataBySid,
+        Self::DataNotAllowed,
+        Self::DataTooLarge,
+        Self::DataDuplicate,
+        Self::DataNotOpen,
+        Self::DataSlowLossy,
+        Self::DataSlowReliable,
+        Self::DataForgotten,
         Self::SrtpNotReady,
         Self::RtpMalformed,
         Self::RtcpMalformed,
@@ -117,7 +150,18 @@ impl Drop {
             Self::NoValidPath => "no_valid_path",
             Self::DtlsUnexpected => "dtls_unexpected",
             Self::DtlsFailed => "dtls_failed",
-            Self::SctpUnsupported => "sctp_unsupported",
+            Self::SctpUnexpected => "sctp_unexpected",
+            Self::SctpMalformed => "sctp_malformed",
+            Self::DataNoChannel => "data_no_channel",
+            Self::DataMalformed => "data_malformed",
+            Self::DataBySid => "data_by_sid",
+            Self::DataNotAllowed => "data_not_allowed",
+            Self::DataTooLarge => "data_too_large",
+            Self::DataDuplicate => "data_duplicate",
+            Self::DataNotOpen => "data_not_open",
+            Self::DataSlowLossy => "data_slow_lossy",
+            Self::DataSlowReliable => "data_slow_reliable",
+            Self::DataForgotten => "data_forgotten",
             Self::SrtpNotReady => "srtp_not_ready",
             Self::RtpMalformed => "rtp_malformed",
             Self::RtcpMalformed => "rtcp_malformed",
@@ -140,10 +184,20 @@ impl Drop {
     }
 }
 
+/// Discarded packets by the number of their reason.
+#[derive(Debug)]
+struct Drops([u64; Drop::ALL.len()]);
+
+impl Default for Drops {
+    fn default() -> Self {
+        Self([0; Drop::ALL.len()])
+    }
+}
+
 /// Counters since start.
 #[derive(Debug, Default)]
 pub struct Counters {
-    drops: [u64; Drop::ALL.len()],
+    drops: Drops,
     /// STUN Binding requests answered.
     pub checks_answered: u64,
     /// DTLS handshakes completed.
@@ -175,6 +229,24 @@ pub struct Counters {
     pub rtcp_sent: u64,
     /// SRTCP packets received and authenticated.
     pub rtcp_received: u64,
+    /// SCTP associations that came to stand.
+    pub sctp_connected: u64,
+    /// Data channels that opened, those opened again included.
+    pub data_channels_opened: u64,
+    /// Data channels that were reset because of what their remote did.
+    pub data_channels_reset: u64,
+    /// Data messages received from participants.
+    pub data_received: u64,
+    /// Bytes of them.
+    pub data_received_bytes: u64,
+    /// Data messages queued for receivers, one for each.
+    pub data_sent: u64,
+    /// Bytes of them.
+    pub data_sent_bytes: u64,
+    /// Times that a sender was held back because its messages found no room at any receiver.
+    pub data_holds: u64,
+    /// Data messages given to receivers that were still joining when they came.
+    pub data_replayed: u64,
     /// Trains released: runs of packets that leave in one send.
     pub trains: u64,
 }
@@ -182,17 +254,17 @@ pub struct Counters {
 impl Counters {
     /// Counts a discarded packet.
     pub(crate) fn drop(&mut self, reason: Drop) {
-        self.drops[reason as usize] += 1;
+        self.drops.0[reason as usize] += 1;
     }
 
     /// Discarded packets by reason; every reason is present.
     pub fn drops(&self) -> impl Iterator<Item = (&'static str, u64)> + '_ {
-        Drop::ALL.iter().map(|reason| (reason.name(), self.drops[*reason as usize]))
+        Drop::ALL.iter().map(|reason| (reason.name(), self.drops.0[*reason as usize]))
     }
 
     /// What grew since start, by name; every name is present.
     #[must_use]
-    pub fn totals(&self) -> [(&'static str, u64); 16] {
+    pub fn totals(&self) -> [(&'static str, u64); 25] {
         [
             ("checks_answered", self.checks_answered),
             ("dtls_connected", self.dtls_connected),
@@ -209,6 +281,15 @@ impl Counters {
             ("transport_cc_sent", self.transport_cc_sent),
             ("rtcp_sent", self.rtcp_sent),
             ("rtcp_received", self.rtcp_received),
+            ("sctp_connected", self.sctp_connected),
+            ("data_channels_opened", self.data_channels_opened),
+            ("data_channels_reset", self.data_channels_reset),
+            ("data_received", self.data_received),
+            ("data_received_bytes", self.data_received_bytes),
+            ("data_sent", self.data_sent),
+            ("data_sent_bytes", self.data_sent_bytes),
+            ("data_holds", self.data_holds),
+            ("data_replayed", self.data_replayed),
             ("trains", self.trains),
         ]
     }

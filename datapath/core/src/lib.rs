@@ -30,6 +30,7 @@
 //! | `secure`, [`dtls`], [`srtp`] | handshake and keys |
 //! | `ingress`, `forward`, `carried`, `history` | packets in, kept once |
 //! | `leg`, `renumber`, `egress` | packets out, under a leg's own numbers |
+//! | [`data`] | data channels, and the way of a message |
 //! | `control`, [`feedback`] | RTCP: reports, NACK, key frames, transport-wide feedback |
 //! | [`rows`], [`facts`], [`counters`] | what is told to the machine and what it tells |
 #![forbid(unsafe_code)]
@@ -41,6 +42,7 @@ mod carried;
 mod checks;
 mod control;
 pub mod counters;
+pub mod data;
 pub mod dtls;
 mod egress;
 pub mod facts;

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::Time;
 use crate::counters::Counters;
+use crate::data::{DataChannel, DataRoom};
 use crate::dtls::{Clock, Identity};
 use crate::egress::Outbox;
 use crate::facts::{Changed, Facts, FactsKind};
@@ -41,6 +42,7 @@ pub(crate) enum Entity {
     Transport(u32),
     Stream(u32),
     Leg(u32),
+    DataChannel(u32),
 }
 
 /// One worker's packet machine. See the crate's first page for how to drive it.
@@ -50,6 +52,11 @@ pub struct Machine {
     pub(crate) transports: Slots<Transport>,
     pub(crate) streams: Slots<Stream>,
     pub(crate) legs: Slots<Leg>,
+    pub(crate) channels: Slots<DataChannel>,
+    /// Rooms that have a data channel, by number.
+    pub(crate) data_rooms: HashMap<u64, DataRoom>,
+    /// Transports whose SCTP has something to send.
+    pub(crate) data_touched: Vec<u32>,
     pub(crate) ids: HashMap<RowId, Entity>,
     pub(crate) ufrags: HashMap<Box<str>, u32>,
     /// Which transport was validly checked from an address.
@@ -76,6 +83,9 @@ impl Machine {
             transports: Slots::default(),
             streams: Slots::default(),
             legs: Slots::default(),
+            channels: Slots::default(),
+            data_rooms: HashMap::new(),
+            data_touched: Vec::new(),
             ids: HashMap::new(),
             ufrags: HashMap::new(),
             addresses: HashMap::new(),
@@ -97,15 +107,20 @@ impl Machine {
 
     /// How many there are now, by name.
     #[must_use]
-    pub fn levels(&self) -> [(&'static str, u64); 5] {
+    pub fn levels(&self) -> [(&'static str, u64); 8] {
         let count = |number: usize| number as u64;
         let up = self.transports.iter().filter(|transport| transport.srtp.is_some()).count();
+        let associations = self.transports.iter().filter(|transport| transport.sctp.is_some());
+        let replay = self.data_rooms.values().map(|room| count(room.replay.bytes()));
         let sources = self.streams.iter().flat_map(|stream| &stream.sources);
         [
             ("transports", count(self.transports.len())),
             ("transports_connected", count(up)),
             ("streams", count(self.streams.len())),
             ("legs", count(self.legs.len())),
+            ("data_channels", count(self.channels.len())),
+            ("sctp_associations", count(associations.count())),
+            ("data_replay_bytes", replay.sum()),
             ("history_bytes", sources.map(|source| count(source.history.footprint_bytes())).sum()),
         ]
     }
@@ -177,6 +192,8 @@ impl Machine {
                 let it = self.legs.get(*index)?;
                 (it.room, it.revision, FactsKind::Leg(it.facts.clone()))
             }
+            // Nothing is told of a data channel.
+            Entity::DataChannel(_) => return None,
         };
         Some(Facts { row: id, room, revision, kind })
     }
@@ -186,6 +203,7 @@ impl Machine {
             Entity::Transport(index) => self.transports.get(index).map(|it| it.room),
             Entity::Stream(index) => self.streams.get(index).map(|it| it.room),
             Entity::Leg(index) => self.legs.get(index).map(|it| it.room),
+            Entity::DataChannel(index) => self.channels.get(index).map(|it| it.room),
         }
     }
 

@@ -5,11 +5,14 @@ use std::collections::{HashMap, HashSet};
 use crate::apply::ufrags_of;
 use crate::machine::{Entity, Machine};
 use crate::rows::{
-    Change, LegRow, Refusal, RefusalReason, Row, RowId, RowKind, StreamRow, TransportRow,
+    Change, DataChannelRow, LegRow, Refusal, RefusalReason, Row, RowId, RowKind, StreamRow,
+    TransportRow,
 };
 
 /// Most rows of one transport or stream that may hang on it; a room of the largest size has fewer.
 const MOST_CHILDREN: usize = 4096;
+/// Most data channels of one transport; clients have six. Each may queue 1 MiB.
+const MOST_CHANNELS: usize = 16;
 
 impl Machine {
     /// Adds the ids of all rows that go with a row.
@@ -21,6 +24,8 @@ impl Machine {
             Entity::Transport(index) => {
                 let Some(transport) = self.transports.get(index) else { return };
                 legs(&transport.legs, out);
+                let channels = transport.channels.iter().filter_map(|it| self.channels.get(*it));
+                out.extend(channels.map(|channel| channel.id));
                 for stream in transport.streams.iter().filter_map(|index| self.streams.get(*index))
                 {
                     out.insert(stream.id);
@@ -32,7 +37,7 @@ impl Machine {
                     legs(&stream.legs, out);
                 }
             }
-            Entity::Leg(_) => {}
+            Entity::Leg(_) | Entity::DataChannel(_) => {}
         }
     }
 }
@@ -42,6 +47,7 @@ enum Seen<'a> {
     Transport,
     Stream(&'a StreamRow),
     Leg(&'a LegRow),
+    DataChannel(&'a DataChannelRow),
 }
 
 /// The table as it would be: what stands, less what is deleted, and what was put so far.
@@ -82,6 +88,7 @@ impl<'a> Plan<'a> {
                 RowKind::Transport(put) => self.check_transport(row.id, put)?,
                 RowKind::Stream(put) => self.check_stream(row.id, put, change.room)?,
                 RowKind::Leg(put) => self.check_leg(row.id, put, change.room)?,
+                RowKind::DataChannel(put) => self.check_channel(row.id, put, change.room)?,
             }
             self.put.insert(row.id, &row.kind);
         }
@@ -96,6 +103,7 @@ impl<'a> Plan<'a> {
             (RowKind::Transport(_), Entity::Transport(_))
                 | (RowKind::Stream(_), Entity::Stream(_))
                 | (RowKind::Leg(_), Entity::Leg(_))
+                | (RowKind::DataChannel(_), Entity::DataChannel(_))
         );
         if !same_kind || self.machine.room_of(entity) != Some(room) {
             return Err(refusal(row.id, RefusalReason::Conflict, "the id belongs to another row"));
@@ -201,6 +209,30 @@ impl<'a> Plan<'a> {
         Ok(())
     }
 
+    fn check_channel(&self, id: RowId, put: &DataChannelRow, room: u64) -> Result<(), Refusal> {
+        let refuse = |reason, detail| Err(refusal(id, reason, detail));
+        if !matches!(self.seen(put.transport, room), Some(Seen::Transport)) {
+            let detail = "the transport does not exist in this room";
+            return refuse(RefusalReason::UnknownReference, detail);
+        }
+        let named = |row: &'a DataChannelRow| (row.transport, row.role, &*row.label);
+        let is = (put.transport, put.role, &*put.label);
+        if let Some(Seen::DataChannel(before)) = self.seen(id, room)
+            && (named(before) != is || before.group != put.group)
+        {
+            let detail = "a data channel keeps its transport, role, label and group; use a new id";
+            return refuse(RefusalReason::Conflict, detail);
+        }
+        let siblings = self.channels_of(put.transport);
+        if siblings.iter().any(|(other, row)| *other != id && named(row) == is) {
+            return refuse(RefusalReason::Conflict, "the label is taken on this transport");
+        }
+        if siblings.len() >= MOST_CHANNELS {
+            return refuse(RefusalReason::Malformed, "too many data channels on one transport");
+        }
+        Ok(())
+    }
+
     /// What the table holds under an id after the deletes.
     fn standing(&self, id: RowId) -> Option<Entity> {
         self.machine.ids.get(&id).copied().filter(|_| !self.deleted.contains(&id))
@@ -212,6 +244,7 @@ impl<'a> Plan<'a> {
                 RowKind::Transport(_) => Seen::Transport,
                 RowKind::Stream(row) => Seen::Stream(row),
                 RowKind::Leg(row) => Seen::Leg(row),
+                RowKind::DataChannel(row) => Seen::DataChannel(row),
             });
         }
         let entity =
@@ -222,17 +255,23 @@ impl<'a> Plan<'a> {
                 self.machine.streams.get(index).map(|it| Seen::Stream(&it.row))
             }
             Entity::Leg(index) => self.machine.legs.get(index).map(|it| Seen::Leg(&it.row)),
+            Entity::DataChannel(index) => {
+                self.machine.channels.get(index).map(|it| Seen::DataChannel(&it.row))
+            }
         }
     }
 
     fn streams_of(&self, transport: RowId) -> Vec<(RowId, &'a StreamRow)> {
         let planned = self.put.iter().filter_map(|(id, kind)| match kind {
             RowKind::Stream(row) if row.transport == transport => Some((*id, row)),
-            RowKind::Transport(_) | RowKind::Stream(_) | RowKind::Leg(_) => None,
+            RowKind::Transport(_)
+            | RowKind::Stream(_)
+            | RowKind::Leg(_)
+            | RowKind::DataChannel(_) => None,
         });
         let standing = match self.standing(transport) {
             Some(Entity::Transport(index)) => self.machine.transports.get(index),
-            Some(Entity::Stream(_) | Entity::Leg(_)) | None => None,
+            _ => None,
         };
         let standing = standing.into_iter().flat_map(|transport| &transport.streams);
         let standing = standing.filter_map(|index| self.machine.streams.get(*index));
@@ -242,14 +281,36 @@ impl<'a> Plan<'a> {
         standing.map(|stream| (stream.id, &stream.row)).chain(planned).collect()
     }
 
-    fn legs_of(&self, transport: RowId) -> Vec<(RowId, &'a LegRow)> {
+    fn channels_of(&self, transport: RowId) -> Vec<(RowId, &'a DataChannelRow)> {
         let planned = self.put.iter().filter_map(|(id, kind)| match kind {
-            RowKind::Leg(row) if row.transport == transport => Some((*id, row)),
-            RowKind::Transport(_) | RowKind::Stream(_) | RowKind::Leg(_) => None,
+            RowKind::DataChannel(row) if row.transport == transport => Some((*id, row)),
+            RowKind::Transport(_)
+            | RowKind::Stream(_)
+            | RowKind::Leg(_)
+            | RowKind::DataChannel(_) => None,
         });
         let standing = match self.standing(transport) {
             Some(Entity::Transport(index)) => self.machine.transports.get(index),
-            Some(Entity::Stream(_) | Entity::Leg(_)) | None => None,
+            _ => None,
+        };
+        let standing = standing.into_iter().flat_map(|transport| &transport.channels);
+        let standing = standing.filter_map(|index| self.machine.channels.get(*index));
+        let standing =
+            standing.filter(|it| !self.deleted.contains(&it.id) && !self.put.contains_key(&it.id));
+        standing.map(|channel| (channel.id, &channel.row)).chain(planned).collect()
+    }
+
+    fn legs_of(&self, transport: RowId) -> Vec<(RowId, &'a LegRow)> {
+        let planned = self.put.iter().filter_map(|(id, kind)| match kind {
+            RowKind::Leg(row) if row.transport == transport => Some((*id, row)),
+            RowKind::Transport(_)
+            | RowKind::Stream(_)
+            | RowKind::Leg(_)
+            | RowKind::DataChannel(_) => None,
+        });
+        let standing = match self.standing(transport) {
+            Some(Entity::Transport(index)) => self.machine.transports.get(index),
+            _ => None,
         };
         let standing = standing.into_iter().flat_map(|transport| &transport.legs);
         let standing = standing.filter_map(|index| self.machine.legs.get(*index));

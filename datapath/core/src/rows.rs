@@ -7,6 +7,7 @@
 use std::fmt;
 
 use crate::Time;
+use crate::data::MESSAGE_BYTES_MAX;
 
 /// A row's id: chosen by the control plane, never used again within one boot.
 pub type RowId = u64;
@@ -40,6 +41,8 @@ pub enum RowKind {
     Stream(StreamRow),
     /// One subscriber's copy of a stream.
     Leg(LegRow),
+    /// What may pass through an SCTP stream of a transport.
+    DataChannel(DataChannelRow),
 }
 
 /// One ICE and DTLS association with one participant.
@@ -189,6 +192,52 @@ pub struct LegRow {
     pub codecs: Vec<Codec>,
     /// Nothing is sent.
     pub paused: bool,
+}
+
+/// What may pass through an SCTP stream of a transport (RFC 8831).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DataChannelRow {
+    /// On whose association.
+    pub transport: RowId,
+    /// What both ends call it.
+    pub label: Box<str>,
+    /// Messages keep their order.
+    pub ordered: bool,
+    /// How often a lost message is repeated; `None`: until it has arrived.
+    pub max_retransmits: Option<u32>,
+    /// Which way messages go.
+    pub role: DataRole,
+    /// Channels of one room and group reach each other.
+    pub group: Box<str>,
+    /// Destinations are named by it.
+    pub identity: Box<str>,
+    /// Messages of the participant go further.
+    pub may_publish: bool,
+    /// Encoded fields appended to each message of this participant.
+    pub stamp: Box<[u8]>,
+    /// Encoded fields appended before them where a message's value is a `UserPacket`.
+    pub user_stamp: Box<[u8]>,
+    /// Largest message; 0: the machine's bound.
+    pub max_message_bytes: u32,
+}
+
+impl DataChannelRow {
+    /// Largest message that passes.
+    pub(crate) fn message_bytes_max(&self) -> usize {
+        match self.max_message_bytes as usize {
+            0 => MESSAGE_BYTES_MAX,
+            bytes => bytes.min(MESSAGE_BYTES_MAX),
+        }
+    }
+}
+
+/// Which way messages of a channel go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DataRole {
+    /// From the participant to the others.
+    Publish,
+    /// From the others to the participant.
+    Deliver,
 }
 
 /// Why a change was not applied. Nothing of it holds.

@@ -24,6 +24,7 @@ impl Machine {
         // Until something is nominated the handshake itself shows which path works.
         transport.paths.heard_on(now, from);
         self.drain_dtls(now, index);
+        self.drive_data(now, index);
         Ok(())
     }
 
@@ -47,9 +48,15 @@ impl Machine {
                     self.set_dtls_state(index, DtlsState::Connected);
                     self.request_key_frames_for(now, index);
                 }
-                Output::ApplicationData(_) => self.counters.drop(Drop::SctpUnsupported),
+                Output::ApplicationData(datagram) => {
+                    if let Err(reason) = self.handle_sctp(now, index, datagram) {
+                        self.counters.drop(reason);
+                    }
+                }
                 Output::Closed => {
                     transport.srtp = None;
+                    transport.sctp = None;
+                    self.lose_association(index);
                     self.set_dtls_state(index, DtlsState::Closed);
                 }
                 Output::Failed(failure) => {

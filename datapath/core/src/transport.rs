@@ -4,6 +4,7 @@ use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
 use crate::Time;
+use crate::data::sctp::Sctp;
 use crate::dtls::Dtls;
 use crate::facts::{PathFacts, TransportFacts};
 use crate::feedback::reports::{Cname, ReportSchedule};
@@ -49,10 +50,14 @@ pub(crate) struct Transport {
     pub(crate) paths: Paths,
     pub(crate) dtls: Dtls,
     pub(crate) srtp: Option<Box<Srtp>>,
+    /// From the first datagram of SCTP on.
+    pub(crate) sctp: Option<Box<Sctp>>,
     /// Indices of what it publishes.
     pub(crate) streams: Vec<u32>,
     /// Indices of what it is sent.
     pub(crate) legs: Vec<u32>,
+    /// Indices of its data channels.
+    pub(crate) channels: Vec<u32>,
     /// Whose packets an SSRC of the remote's carries.
     pub(crate) origins: HashMap<u32, Origin>,
     /// Which leg an SSRC of ours is.
@@ -96,8 +101,10 @@ impl Transport {
             paths: Paths::default(),
             dtls,
             srtp: None,
+            sctp: None,
             streams: Vec::new(),
             legs: Vec::new(),
+            channels: Vec::new(),
             origins: HashMap::new(),
             legs_by_ssrc: HashMap::new(),
             queue: VecDeque::new(),

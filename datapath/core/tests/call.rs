@@ -222,7 +222,7 @@ fn a_paused_leg_is_silent_and_goes_on_without_a_gap() {
     picture(&mut house, 100, true);
     let pause = |paused| match leg(11, 2, 5000) {
         RowKind::Leg(row) => RowKind::Leg(datapath_core::rows::LegRow { paused, ..row }),
-        other @ (RowKind::Transport(_) | RowKind::Stream(_)) => other,
+        other @ (RowKind::Transport(_) | RowKind::Stream(_) | RowKind::DataChannel(_)) => other,
     };
     house.apply(vec![(21, pause(true))], vec![]);
     picture(&mut house, 101, false);

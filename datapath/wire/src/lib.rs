@@ -17,11 +17,15 @@
 //! | [`extension`] | RTP header extensions | RFC 8285 and each element's own |
 //! | [`sequence`] | 16-bit numbers made monotonic | RFC 3550 appendix A.1 |
 //! | [`rtcp`] | compound packets, a file per packet type | RFC 3550, 4585, 5104, 5506, 3611 |
+//! | [`dcep`] | data channels' opening | RFC 8832 |
+//! | [`data_packet`] | where a data message goes | LiveKit protocol |
 //! | [`vp8`] | payload descriptor, key frames | RFC 7741 |
 #![forbid(unsafe_code)]
 
 mod bytes;
 pub mod classify;
+pub mod data_packet;
+pub mod dcep;
 pub mod extension;
 pub mod rtcp;
 pub mod rtp;

@@ -8,13 +8,18 @@ import string
 from collections.abc import Iterable
 from typing import Final
 
+from google.protobuf.message import DecodeError
+from livekit.protocol import models
+
 from gateway.datapath import datapath_pb2 as pb
-from gateway.datapath.fake.refuse import malformed, over_limit, unsupported
+from gateway.datapath.fake.refuse import Refuse, malformed, over_limit, unsupported
 
 NOTE_BYTES: Final = 64 << 10
 TOKEN_BYTES: Final = 255
 CODECS: Final = 32
 ENCODINGS: Final = 16
+IDENTITY_BYTES: Final = 4096
+STAMP_BYTES: Final = 2 * IDENTITY_BYTES
 FINGERPRINTS: Final = 8
 DIGEST_BYTES: Final = {"sha-256": 32, "sha-384": 48, "sha-512": 64}
 # RFC 8839 section 5.4.
@@ -30,6 +35,8 @@ def check_row(row: pb.Row) -> None:
             _check_stream(row.stream)
         case "leg":
             _check_leg(row.leg)
+        case "data_channel":
+            _check_channel(row.data_channel)
         case "memo":
             _check_memo(row.memo)
         case "listener":
@@ -103,6 +110,36 @@ def _check_leg(leg: pb.Leg) -> None:
     if leg.red != pb.Leg.KEEP:
         raise unsupported("RED is not unwrapped by this datapath")
     _check_codecs(leg.codecs)
+
+
+def _check_channel(channel: pb.DataChannel) -> None:
+    _check_note(channel.note)
+    if not 0 < len(channel.label.encode()) <= TOKEN_BYTES:
+        raise malformed("a data channel's label has 1 to 255 bytes")
+    if len(channel.identity.encode()) > IDENTITY_BYTES:
+        raise over_limit("the identity is above 4 KiB")
+    if max(len(channel.stamp), len(channel.user_stamp)) > STAMP_BYTES:
+        raise over_limit("a stamp is above 8 KiB")
+    if channel.role not in {pb.DataChannel.PUBLISH, pb.DataChannel.DELIVER}:
+        raise malformed("a data channel publishes or delivers")
+    _check_group(channel.group)
+
+
+def _check_group(name: str) -> None:
+    if not 0 < len(name.encode()) <= TOKEN_BYTES:
+        raise malformed("a group's name has 1 to 255 bytes")
+
+
+def check_send(send: pb.Send) -> None:
+    """Raises Refuse if a Send is impossible, whatever the table holds."""
+    if send.to:
+        raise unsupported("TURN is not in this datapath's capabilities")
+    if not send.row:
+        _check_group(send.group)
+    try:
+        models.DataPacket.FromString(send.payload)
+    except DecodeError:
+        raise Refuse(pb.Refused.MALFORMED, "the payload is no DataPacket", send.row) from None
 
 
 def _check_codecs(codecs: Iterable[pb.Codec]) -> None:

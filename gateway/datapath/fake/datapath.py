@@ -100,6 +100,13 @@ class FakeDatapath:
         if puts or deletes:
             self.changes.append(Change(room, tuple(puts), tuple(deletes)))
 
+    async def send(self, room: int, payload: bytes, *, row: int = 0, group: str = "") -> None:
+        """As the port has it; what was sent is in `machine.sent`."""
+        conversation = self._conversation_in_use()
+        answer = self._answer(conversation.ask_send(room, payload, row=row, group=group))
+        if isinstance(answer, pb.Refused):
+            raise RowsRefused(answer.row, answer.reason, answer.detail)
+
     async def counters(self, room: int = 0) -> pb.Counters:
         """Numbers of the whole datapath. Raises DatapathAway or RowsRefused."""
         answer = self._answer(self._conversation_in_use().ask_counters(room))

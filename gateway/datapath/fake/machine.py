@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from gateway.datapath import datapath_pb2 as pb
+from gateway.datapath.fake.checks import check_send
 from gateway.datapath.fake.refuse import Refuse, malformed, unsupported
 from gateway.datapath.fake.table import Table, redacted
 from gateway.datapath.parts import ApplyJoiner, dump_parts
@@ -20,8 +21,10 @@ CAPABILITIES: Final = (
     pb.CAPABILITY_STREAM,
     pb.CAPABILITY_LEG,
     pb.CAPABILITY_MEMO,
+    pb.CAPABILITY_DATA_CHANNEL,
+    pb.CAPABILITY_SEND,
 )
-KINDS: Final = ("transport", "stream", "leg", "memo")
+KINDS: Final = ("transport", "stream", "leg", "memo", "data_channel")
 STALE: Final = "a newer controller counts; read Hello and Dump again"
 
 
@@ -58,7 +61,15 @@ class FakeMachine:
         self.table = Table(listeners, workers)
         self.epoch = 0
         # Numbers since start, by name.
-        self.counted = {"applies": 0, "requests_refused": 0, "lease_expiries": 0, "rows_ended": 0}
+        self.counted = {
+            "applies": 0,
+            "sends": 0,
+            "requests_refused": 0,
+            "lease_expiries": 0,
+            "rows_ended": 0,
+        }
+        # What the controller had sent, oldest first.
+        self.sent: list[pb.Send] = []
         self._hello = pb.Hello(
             schema=SCHEMA,
             build="fake",
@@ -194,7 +205,9 @@ class FakeMachine:
                 self._count(connection, frame)
             case "dump_request":
                 self._dump(id_, connection, frame.exchange)
-            case "send" | None:
+            case "send":
+                self._send(id_, connection, frame)
+            case None:
                 raise unsupported("the verb is not in this datapath's capabilities")
             case _:
                 raise malformed("only the datapath sends frames of this kind")
@@ -240,6 +253,17 @@ class FakeMachine:
         for gone in self.table.apply(whole.room, whole.puts, whole.deletes):
             self._forget(gone)
         applied = pb.Applied(room=whole.room, generation=whole.generation)
+        connection.out.append(pb.Frame(exchange=frame.exchange, applied=applied))
+
+    def _send(self, id_: int, connection: _Connection, frame: pb.Frame) -> None:
+        if self._controller != id_:
+            raise Refuse(pb.Refused.NO_CONTROLLER, "only a controller that counts sends")
+        send = frame.send
+        check_send(send)
+        self.table.check_send(send)
+        self.counted["sends"] += 1
+        self.sent.append(send)
+        applied = pb.Applied(room=send.room, generation=send.after_generation)
         connection.out.append(pb.Frame(exchange=frame.exchange, applied=applied))
 
     def _forget(self, row: int) -> None:

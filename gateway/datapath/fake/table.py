@@ -73,6 +73,17 @@ class Table:
             del self._rows[row.id]
         return gone
 
+    def check_send(self, send: pb.Send) -> None:
+        """Whether there is somebody to send to. Raises Refuse."""
+        row = self._rows.get(send.row)
+        if not any(one.room == send.room for one in self._rows.values()):
+            raise Refuse(pb.Refused.UNKNOWN_REFERENCE, "the room has no row", send.row)
+        if send.row and (
+            row is None or row.room != send.room or row.data_channel.role != pb.DataChannel.DELIVER
+        ):
+            detail = "the room has no data channel of that id that delivers"
+            raise Refuse(pb.Refused.UNKNOWN_REFERENCE, detail, send.row)
+
     def past(self, now_ns: int) -> list[pb.Row]:
         """Rows whose `not_after_ns` has passed."""
         return [row for row in self._rows.values() if 0 < not_after_ns(row) <= now_ns]
@@ -125,7 +136,8 @@ class Table:
 
 
 def dependents(rows: Mapping[int, pb.Row], id_: int) -> Iterator[int]:
-    """The ids of rows that end with this one: a transport's streams and legs, a stream's legs."""
+    """The ids of rows that end with this one: a transport's streams, legs and channels, a stream's
+    legs."""
     for row in list(rows.values()):
         if any(named == id_ for named, _ in _references(row)):
             yield from dependents(rows, row.id)
@@ -145,6 +157,8 @@ def _references(row: pb.Row) -> tuple[tuple[int, str], ...]:
         return ((row.stream.transport, "transport"),)
     if row.HasField("leg"):
         return ((row.leg.transport, "transport"), (row.leg.stream, "stream"))
+    if row.HasField("data_channel"):
+        return ((row.data_channel.transport, "transport"),)
     return ()
 
 
@@ -155,14 +169,17 @@ def _check_standing(old: pb.Row | None, new: pb.Row) -> None:
     if old.room != new.room or old.WhichOneof("kind") != new.WhichOneof("kind"):
         raise _conflict("the id is taken by a row of another room or kind")
     if _fixed(old) != _fixed(new):
-        raise _conflict("a stream keeps its transport, a leg its ends and SSRCs; use a new id")
+        raise _conflict("what a stream, leg or data channel is of stays; use a new id")
 
 
-def _fixed(row: pb.Row) -> tuple[int, ...]:
+def _fixed(row: pb.Row) -> tuple[int | str, ...]:
     if row.HasField("stream"):
         return (row.stream.transport, row.stream.kind)
     if row.HasField("leg"):
         return (row.leg.stream, row.leg.transport, row.leg.ssrc, row.leg.rtx_ssrc)
+    if row.HasField("data_channel"):
+        channel = row.data_channel
+        return (channel.transport, channel.role, channel.label, channel.group)
     return ()
 
 
@@ -174,7 +191,7 @@ def _check_references(draft: Rows, row: pb.Row) -> None:
             raise Refuse(pb.Refused.UNKNOWN_REFERENCE, detail)
     others = [one for one in draft.values() if one.id != row.id]
     if _taken(row) & {name for one in others for name in _taken(one)}:
-        raise _conflict("the ufrag, mid or SSRC is taken")
+        raise _conflict("the ufrag, mid, SSRC or label is taken")
 
 
 def _taken(row: pb.Row) -> set[tuple[str, int, str | int]]:
@@ -187,6 +204,9 @@ def _taken(row: pb.Row) -> set[tuple[str, int, str | int]]:
     if row.HasField("leg"):
         both_ssrcs = (row.leg.ssrc, row.leg.rtx_ssrc)
         return {("ssrc", row.leg.transport, ssrc) for ssrc in both_ssrcs if ssrc}
+    if row.HasField("data_channel"):
+        channel = row.data_channel
+        return {(f"label {channel.role}", channel.transport, channel.label)}
     return set()
 
 

@@ -22,12 +22,12 @@ impl Clock {
         Self { instant, time }
     }
 
-    pub(super) fn instant(&self, time: Time) -> Instant {
+    pub(crate) fn instant(&self, time: Time) -> Instant {
         self.instant + time.saturating_since(self.time)
     }
 
     /// The moment of a timer, `None` if it is so far from `now` that it is none.
-    pub(super) fn due(&self, instant: Instant, now: Time) -> Option<Time> {
+    pub(crate) fn due(&self, instant: Instant, now: Time) -> Option<Time> {
         let time = self.time.plus(instant.saturating_duration_since(self.instant));
         (time.saturating_since(now) < NEVER).then_some(time)
     }

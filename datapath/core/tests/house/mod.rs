@@ -14,6 +14,7 @@
 
 mod peer;
 mod rows;
+mod sctp;
 
 use std::net::SocketAddr;
 use std::sync::{Arc, LazyLock};
@@ -29,6 +30,7 @@ use datapath_wire::rtp::Header;
 
 pub use peer::{Checking, Heard, Peer, check_of, header};
 pub use rows::*;
+pub use sctp::SctpPeer;
 
 static IDENTITY: LazyLock<Arc<Identity>> =
     LazyLock::new(|| Arc::new(Identity::generate().expect("this machine has randomness")));
@@ -123,6 +125,11 @@ impl House {
     pub fn handshake(&mut self, index: usize) {
         let instant = self.instant();
         self.peers[index].engine.handle_timeout(instant).expect("a client may start");
+        self.pump(index);
+    }
+
+    /// Carries what the peer has to say.
+    pub fn pump(&mut self, index: usize) {
         self.pump_once(index);
         self.settle();
     }
@@ -168,6 +175,11 @@ impl House {
             if self.machine.poll_timeout().is_some_and(|at| at <= self.now) {
                 self.machine.handle_timeout(self.now);
                 self.settle();
+            }
+            for index in 0..self.peers.len() {
+                if self.peers[index].sctp.is_some() {
+                    self.pump(index);
+                }
             }
         }
     }
@@ -221,6 +233,7 @@ impl House {
 
     fn pump_once(&mut self, index: usize) {
         let from = self.peers[index].address;
+        self.peers[index].now = self.instant();
         for mut datagram in self.peers[index].poll() {
             self.machine.handle_datagram(self.now, 0, from, &mut datagram);
         }

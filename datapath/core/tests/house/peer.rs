@@ -12,6 +12,7 @@ use datapath_wire::rtp::{Header, Packet};
 use datapath_wire::stun::{Builder, Class as StunClass, Message, Method, kind};
 use datapath_wire::{extension, stun};
 
+use super::SctpPeer;
 use super::rows::{CERTIFICATE, password};
 
 /// An RTP packet that a peer received and opened.
@@ -35,6 +36,11 @@ pub struct Peer {
     pub rtcp: Vec<Vec<u8>>,
     pub stun_answers: usize,
     pub closed: bool,
+    /// Once it calls by SCTP.
+    pub sctp: Option<SctpPeer>,
+    pub(super) now: Instant,
+    /// What DTLS has to say already.
+    waiting: Vec<Vec<u8>>,
 }
 
 /// A connectivity check, with what tests care about.
@@ -102,6 +108,9 @@ impl Peer {
             rtcp: Vec::new(),
             stun_answers: 0,
             closed: false,
+            sctp: None,
+            now,
+            waiting: Vec::new(),
         }
     }
 
@@ -134,6 +143,9 @@ impl Peer {
             // What was sent before a close_notify may come after it.
             Class::Dtls => {
                 assert!(self.engine.handle_packet(&datagram).is_ok() || self.closed);
+                let mut waiting = std::mem::take(&mut self.waiting);
+                self.poll_dtls(&mut waiting);
+                self.waiting = waiting;
             }
             Class::Rtp => self.hear(&mut datagram),
             Class::Rtcp => {
@@ -156,11 +168,34 @@ impl Peer {
     }
 
     pub(super) fn poll(&mut self) -> Vec<Vec<u8>> {
-        let mut out = Vec::new();
+        let mut out = std::mem::take(&mut self.waiting);
+        self.poll_dtls(&mut out);
+        for datagram in self.sctp.as_mut().map(|sctp| sctp.poll(self.now)).unwrap_or_default() {
+            self.engine.send_application_data(&datagram).expect("connected");
+            self.poll_dtls(&mut out);
+        }
+        out
+    }
+
+    /// Loses what the peer has to say now; returns how many datagrams.
+    pub fn swallow(&mut self) -> usize {
+        self.poll().len()
+    }
+
+    /// Its SCTP.
+    pub fn sctp(&mut self) -> &mut SctpPeer {
+        self.sctp.as_mut().expect("it calls by SCTP")
+    }
+
+    fn poll_dtls(&mut self, out: &mut Vec<Vec<u8>>) {
         let mut buffer = vec![0; 4096];
         loop {
             match self.engine.poll_output(&mut buffer) {
                 dimpl::Output::Packet(packet) => out.push(packet.to_vec()),
+                dimpl::Output::ApplicationData(datagram) => {
+                    let sctp = self.sctp.as_mut().expect("the machine never calls");
+                    sctp.receive(self.now, datagram);
+                }
                 dimpl::Output::KeyingMaterial(exported, profile) => {
                     let profile = match profile {
                         dimpl::SrtpProfile::AEAD_AES_256_GCM => Profile::AeadAes256Gcm,
@@ -172,7 +207,7 @@ impl Peer {
                     self.srtp = Some((Inbound::new(&keys.server), Outbound::new(&keys.client)));
                 }
                 dimpl::Output::CloseNotify => self.closed = true,
-                dimpl::Output::Timeout(_) => return out,
+                dimpl::Output::Timeout(_) => return,
                 _ => {}
             }
         }

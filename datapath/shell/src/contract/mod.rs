@@ -23,11 +23,13 @@ pub(crate) use proto::refused::Reason;
 pub(crate) const SCHEMA: u32 = 1;
 
 /// What of the contract is built.
-pub(crate) const CAPABILITIES: [proto::Capability; 4] = [
+pub(crate) const CAPABILITIES: [proto::Capability; 6] = [
     proto::Capability::Transport,
     proto::Capability::Stream,
     proto::Capability::Leg,
     proto::Capability::Memo,
+    proto::Capability::DataChannel,
+    proto::Capability::Send,
 ];
 
 /// Why a request was not carried out. Nothing of it holds.

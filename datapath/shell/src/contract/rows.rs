@@ -2,10 +2,12 @@
 //! refused with a sentence, so that nothing behind this file looks at it again. What only a table
 //! can know (does the stream exist, is the SSRC taken) is not asked here.
 
+mod data;
 mod media;
 mod transport;
 
 use datapath_core::Time;
+use datapath_core::data::SendTo;
 use datapath_core::rows as core;
 
 use super::proto::{self, row::Kind};
@@ -35,19 +37,14 @@ pub(crate) fn parse(row: &proto::Row) -> Result<Put, Refusal> {
         }
         Some(Kind::Stream(value)) => media::stream(value).map(core::RowKind::Stream),
         Some(Kind::Leg(value)) => media::leg(value).map(core::RowKind::Leg),
+        Some(Kind::DataChannel(value)) => data::channel(value).map(core::RowKind::DataChannel),
         Some(Kind::Memo(value)) => {
             return memo(value).map_err(|(reason, detail)| Refusal::row(row.id, reason, detail));
         }
         Some(Kind::Listener(_)) => {
             Err((Reason::Unsupported, "listeners come from the command line and cannot be put"))
         }
-        Some(
-            Kind::DataChannel(_)
-            | Kind::Allocation(_)
-            | Kind::Permission(_)
-            | Kind::Channel(_)
-            | Kind::Link(_),
-        ) => {
+        Some(Kind::Allocation(_) | Kind::Permission(_) | Kind::Channel(_) | Kind::Link(_)) => {
             Err((Reason::Unsupported, "rows of this kind are not in this datapath's capabilities"))
         }
         None => Err((Reason::Unsupported, "the row is of no kind that this datapath knows")),
@@ -56,6 +53,11 @@ pub(crate) fn parse(row: &proto::Row) -> Result<Put, Refusal> {
         Ok(kind) => Ok(Put::Machine(core::Row { id: row.id, kind })),
         Err((reason, detail)) => Err(Refusal::row(row.id, reason, detail)),
     }
+}
+
+/// To whom a Send goes, or what is wrong with it.
+pub(crate) fn destination(send: &proto::Send) -> Result<SendTo, Refusal> {
+    data::destination(send).map_err(|(reason, detail)| Refusal::row(send.row, reason, detail))
 }
 
 fn memo(memo: &proto::Memo) -> Result<Put, Fault> {

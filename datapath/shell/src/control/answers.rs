@@ -29,6 +29,22 @@ impl Control {
         }
     }
 
+    /// A worker has sent what the controller made, or would not.
+    pub(super) fn handle_sent(&mut self, agreed: Result<(), rows::Refusal>) {
+        let Some(Asked { connection, exchange, what }) = self.asked.take() else {
+            return;
+        };
+        let Question::Send { room, generation } = what else {
+            // Workers answer in the order of the commands, so this is no answer; the question stands.
+            self.asked = Some(Asked { connection, exchange, what });
+            return;
+        };
+        match agreed {
+            Ok(()) => self.answer_applied(connection, exchange, room, generation),
+            Err(refusal) => self.refuse(connection, exchange, refusal.into()),
+        }
+    }
+
     /// A worker said its numbers; the answer is the sum of all workers'.
     pub(super) fn handle_counted(&mut self, counted: &Snapshot) {
         let Some(Asked { what: Question::Count { missing, sum }, .. }) = &mut self.asked else {

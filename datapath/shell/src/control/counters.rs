@@ -11,6 +11,7 @@ pub(super) struct ControlCounters {
     /// By connections that have ended; `count_all` adds the others'.
     pub(super) frames_sent: u64,
     pub(super) applies: u64,
+    pub(super) sends: u64,
     pub(super) refused: u64,
     pub(super) lease_expiries: u64,
     /// Rows whose `not_after` passed.
@@ -28,6 +29,7 @@ impl Control {
             ("control_frames_received", counted.frames_received),
             ("control_frames_sent", counted.frames_sent + sent.sum::<u64>()),
             ("applies", counted.applies),
+            ("sends", counted.sends),
             ("requests_refused", counted.refused),
             ("lease_expiries", counted.lease_expiries),
             ("rows_ended", counted.rows_ended),

@@ -81,6 +81,7 @@ struct Asked {
 enum Question {
     Apply { plan: Plan, generation: u64, room: u64 },
     Count { missing: u32, sum: Snapshot },
+    Send { room: u64, generation: u64 },
 }
 
 impl Control {
@@ -139,6 +140,7 @@ impl Control {
     pub(crate) fn handle_event(&mut self, now: Time, event: Event) {
         match event {
             Event::Applied(agreed) => self.handle_applied(agreed),
+            Event::Sent(agreed) => self.handle_sent(agreed),
             Event::Counted(counted) => self.handle_counted(&counted),
             Event::Ended(last) => self.handle_ended(&last),
         }

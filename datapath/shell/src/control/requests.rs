@@ -6,6 +6,7 @@ use datapath_core::Time;
 use super::parts::{Dumping, Gathering};
 use super::{Asked, ConnectionId, Control, Question};
 use crate::contract::proto::{self, frame::Body};
+use crate::contract::rows;
 use crate::contract::{Reason, Refusal, SCHEMA};
 use crate::log::Level;
 use crate::worker::counters::Snapshot;
@@ -51,9 +52,7 @@ impl Control {
                     self.dump(id, exchange);
                     Ok(())
                 }
-                Some(Body::Send(_)) => {
-                    Err(unsupported("Send is not in this datapath's capabilities"))
-                }
+                Some(Body::Send(send)) => self.send(id, exchange, send),
                 Some(
                     Body::Hello(_)
                     | Body::Applied(_)
@@ -171,6 +170,28 @@ impl Control {
         };
         self.commands.push((plan.worker, Command::Apply(change)));
         let what = Question::Apply { plan, generation, room };
+        self.asked = Some(Asked { connection: id, exchange, what });
+        Ok(())
+    }
+
+    /// What the controller made is sent by the worker of its room. Nothing but a data message is: a
+    /// TURN answer would name a listener, and no relay is built.
+    fn send(&mut self, id: ConnectionId, exchange: u64, send: proto::Send) -> Result<(), Refusal> {
+        if self.controller != Some(id) {
+            let detail = "only a controller that counts sends: it begins with an Apply";
+            return Err(Refusal::request(Reason::NoController, detail));
+        }
+        if !send.to.is_empty() {
+            return Err(unsupported("TURN is not in this datapath's capabilities"));
+        }
+        let to = rows::destination(&send)?;
+        let Some(worker) = self.table.worker_of(send.room) else {
+            let detail = "the room has no row";
+            return Err(Refusal::row(send.row, Reason::UnknownReference, detail));
+        };
+        self.counters.sends += 1;
+        self.commands.push((worker, Command::Send { room: send.room, to, payload: send.payload }));
+        let what = Question::Send { room: send.room, generation: send.after_generation };
         self.asked = Some(Asked { connection: id, exchange, what });
         Ok(())
     }

@@ -28,7 +28,7 @@ pub(crate) const MAX_ROW_BYTES: usize = 256 << 10;
 /// Rows by id.
 pub(crate) struct Table {
     rows: BTreeMap<u64, Arc<Row>>,
-    /// Rows that end with the key: a transport's streams and legs, a stream's legs.
+    /// Rows that end with the key: a transport's streams, legs and data channels, a stream's legs.
     dependents: HashMap<u64, BTreeSet<u64>>,
     rooms: HashMap<u64, Room>,
     /// Memos that end by themselves, soonest first.
@@ -70,6 +70,11 @@ impl Table {
     /// Every row as it stands, by id.
     pub(crate) fn rows(&self) -> Vec<Arc<Row>> {
         self.rows.values().cloned().collect()
+    }
+
+    /// The worker that carries a room, while it has a row.
+    pub(crate) fn worker_of(&self, room: u64) -> Option<u32> {
+        self.rooms.get(&room).map(|room| room.worker)
     }
 
     /// Is there such a row?
@@ -200,10 +205,10 @@ fn parents(row: &Row) -> impl Iterator<Item = u64> {
     let parents = match &row.kind {
         Some(Kind::Stream(stream)) => [Some(stream.transport), None],
         Some(Kind::Leg(leg)) => [Some(leg.transport), Some(leg.stream)],
+        Some(Kind::DataChannel(channel)) => [Some(channel.transport), None],
         Some(
             Kind::Listener(_)
             | Kind::Transport(_)
-            | Kind::DataChannel(_)
             | Kind::Allocation(_)
             | Kind::Permission(_)
             | Kind::Channel(_)

@@ -70,7 +70,10 @@ impl Table {
 
     fn is_of_machine(&self, id: u64) -> bool {
         let kind = self.rows.get(&id).and_then(|row| row.kind.as_ref());
-        matches!(kind, Some(Kind::Transport(_) | Kind::Stream(_) | Kind::Leg(_)))
+        matches!(
+            kind,
+            Some(Kind::Transport(_) | Kind::Stream(_) | Kind::Leg(_) | Kind::DataChannel(_))
+        )
     }
 }
 
@@ -159,6 +162,7 @@ impl Draft<'_> {
         let stands = match &row.kind {
             Some(Kind::Stream(stream)) => is_transport(stream.transport),
             Some(Kind::Leg(leg)) => is_transport(leg.transport) && is_stream(leg.stream),
+            Some(Kind::DataChannel(channel)) => is_transport(channel.transport),
             _ => true,
         };
         if stands {

@@ -7,16 +7,19 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use datapath_core::data::SendTo;
 use datapath_core::facts::Facts;
 use datapath_core::rows::{Change, Refusal};
 
 use super::counters::Snapshot;
 use crate::system::wake::Wake;
 
-/// What a worker is told to do. It answers the first two.
+/// What a worker is told to do. It answers the first three.
 pub(crate) enum Command {
     /// Edit the machine's rows.
     Apply(Change),
+    /// Send a data message that the control plane made.
+    Send { room: u64, to: SendTo, payload: Vec<u8> },
     /// Say what was counted.
     Count,
     /// The lease ended: close every transport, forget every row.
@@ -29,6 +32,8 @@ pub(crate) enum Command {
 pub(crate) enum Event {
     /// The answer to `Apply`.
     Applied(Result<(), Refusal>),
+    /// The answer to `Send`.
+    Sent(Result<(), Refusal>),
     /// The answer to `Count`.
     Counted(Snapshot),
     /// A row ended by itself; these are its last facts.

@@ -114,6 +114,10 @@ impl Worker {
                     let agreed = self.machine.apply(now, change);
                     self.news.events.push(Event::Applied(agreed));
                 }
+                Command::Send { room, to, payload } => {
+                    let agreed = self.machine.send_data(now, room, &to, payload);
+                    self.news.events.push(Event::Sent(agreed));
+                }
                 Command::Count => {
                     let snapshot = self.snapshot();
                     self.news.events.push(Event::Counted(snapshot));
