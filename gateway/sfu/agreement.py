@@ -195,21 +195,13 @@ class Agreement:
     feedback: Feedback = Feedback.NONE
     sections: tuple[Section, ...] = ()  # in the order of the m-lines
     last_offer_id: int = 0
-    channels: tuple[DataChannel, ...] = ()  # chosen with the transport, agreed on by its section
     session_version: int = 0  # of the last description that we made (RFC 8866 section 5.2)
+    channels: tuple[DataChannel, ...] = ()  # see gateway.sfu.channels
 
     @classmethod
-    def fresh(
-        cls,
-        *,
-        transport: int,
-        role: Role,
-        ufrag: str,
-        password: str,
-        channels: tuple[DataChannel, ...] = (),
-    ) -> Agreement:
+    def fresh(cls, *, transport: int, role: Role, ufrag: str, password: str) -> Agreement:
         """The agreement of a transport about which nothing has been said yet."""
-        return cls(transport=transport, role=role, ice=Ice(ufrag, password), channels=channels)
+        return cls(transport=transport, role=role, ice=Ice(ufrag, password))
 
     def section_of_mid(self, mid: str) -> Section | None:
         """The section with that mid."""

@@ -8,6 +8,7 @@ message holds is nobody's business here; the datapath reads where it goes.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 from livekit.protocol import models
@@ -33,24 +34,32 @@ _ROLES: Final = {
 }
 
 
-def channels_of(role: Role, *, can_subscribe: bool, row_ids: RowIds) -> tuple[DataChannel, ...]:
-    """The channels of a new transport: they get their rows once the data section is agreed on."""
+def settle(agreement: Agreement, *, can_subscribe: bool, row_ids: RowIds) -> Agreement:
+    """The agreement with the channels that follow from it; call it after each negotiation.
+
+    A publisher's come and go with its data section. A subscriber's are there from the start,
+    because we offer them: what is said while the client still connects waits for them in the
+    datapath. They end if it rejects the section.
+    """
+    agreed = _is_agreed(agreement)
+    if agreed == bool(agreement.channels):
+        return agreement
+    channels = _new(agreement.role, can_subscribe, row_ids) if agreed else ()
+    return replace(agreement, channels=channels)
+
+
+def _is_agreed(agreement: Agreement) -> bool:
+    if agreement.role is Role.SUBSCRIBER and not agreement.sections:
+        return True
+    return any(section.use is SectionUse.DATA for section in agreement.sections)
+
+
+def _new(role: Role, can_subscribe: bool, row_ids: RowIds) -> tuple[DataChannel, ...]:
     primary = (role is Role.SUBSCRIBER) == can_subscribe
     ways = [ChannelRole.PUBLISH] if role is Role.PUBLISHER else []
     if primary:
         ways.append(ChannelRole.DELIVER)
     return tuple(DataChannel(row_ids.next(), label, way) for way in ways for label in ChannelLabel)
-
-
-def are_agreed(agreement: Agreement) -> bool:
-    """Whether the transport's channels exist.
-
-    The subscriber's do from the start, because we offer them: what is said while the client still
-    connects waits for them in the datapath. They end if it rejects the section.
-    """
-    if agreement.role is Role.SUBSCRIBER and not agreement.sections:
-        return True
-    return any(section.use is SectionUse.DATA for section in agreement.sections)
 
 
 def fill(row: pb.DataChannel, participant: Participant, transport: int, of: DataChannel) -> None:

@@ -161,8 +161,6 @@ def _credentials(ice: Ice) -> pb.IceCredentials:
 
 
 def _channel_rows(place: Place, participant: Participant, agreement: Agreement) -> list[pb.Row]:
-    if not channels.are_agreed(agreement):
-        return []
     rows = []
     for channel in agreement.channels:
         row = _row(place, channel.row)

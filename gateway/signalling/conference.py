@@ -21,8 +21,8 @@ from gateway.rooms.admission import Admit, Refuse, admit
 from gateway.rooms.moment import Moment
 from gateway.rooms.participant import LeaveReason, Participant, ParticipantState
 from gateway.rooms.room import Room
+from gateway.sfu import channels
 from gateway.sfu.agreement import Agreement, Role
-from gateway.sfu.channels import channels_of
 from gateway.sfu.rebuild import RebuiltRoom
 from gateway.sfu.rows import Agreements, Place, desired_rows, difference, rows_of
 from gateway.signalling import departures, messages, personal, reach, subscribing
@@ -267,19 +267,14 @@ class Conference:
 
     def _first_agreements(self, participant: Participant) -> Agreements:
         can_subscribe = participant.permission.can_subscribe
-        return Agreements(
-            Agreement.fresh(
-                transport=self._hall.house.row_ids.next(),
-                role=Role.SUBSCRIBER,
-                ufrag=new_ufrag(self._hall.place.worker),
-                password=new_ice_password(),
-                channels=channels_of(
-                    Role.SUBSCRIBER,
-                    can_subscribe=can_subscribe,
-                    row_ids=self._hall.house.row_ids,
-                ),
-            )
+        row_ids = self._hall.house.row_ids
+        fresh = Agreement.fresh(
+            transport=row_ids.next(),
+            role=Role.SUBSCRIBER,
+            ufrag=new_ufrag(self._hall.place.worker),
+            password=new_ice_password(),
         )
+        return Agreements(channels.settle(fresh, can_subscribe=can_subscribe, row_ids=row_ids))
 
     def _session_of_transport(self, row: int) -> Session | None:
         sessions = self._hall.sessions.values()

@@ -18,6 +18,8 @@ from gateway.rooms.events import (
 )
 from gateway.rooms.participant import LeaveReason, Participant
 from gateway.rooms.room import Room
+from gateway.sfu import channels
+from gateway.sfu.agreement import Agreement
 from gateway.sfu.ledger import Ledger
 from gateway.sfu.rows import Agreements, Place, in_order, rows_of
 from gateway.signalling import messages
@@ -71,6 +73,12 @@ class Gathering:
     def remark(self, session: Session, event: str, says: str = "") -> None:
         """Leave a line for the log."""
         self._remarks.append(Remark(session.sid, event, says))
+
+    def agree(self, session: Session, agreement: Agreement) -> None:
+        """A negotiation has ended; its data channels follow from it."""
+        can_subscribe = session.participant.permission.can_subscribe
+        row_ids = self.house.row_ids
+        session.agree(channels.settle(agreement, can_subscribe=can_subscribe, row_ids=row_ids))
 
     def touch(self, sid: str) -> None:
         """The participant's rows may have changed."""

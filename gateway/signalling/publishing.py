@@ -13,7 +13,6 @@ from livekit.protocol import rtc
 from gateway.ids import new_ice_password, new_ufrag
 from gateway.rooms.track import Track
 from gateway.sfu.agreement import Agreement, Kind, Role, Section
-from gateway.sfu.channels import channels_of
 from gateway.signalling import messages
 from gateway.signalling.gathering import Gathering
 from gateway.signalling.negotiation import (
@@ -48,7 +47,7 @@ def handle_offer(
     hall: Gathering, session: Session, offer: rtc.SessionDescription
 ) -> NegotiationRefused | None:
     """Answer the client's offer. The answer leaves with the rows that make it true."""
-    agreement = session.agreements.publisher or _fresh(hall, session)
+    agreement = session.agreements.publisher or _fresh(hall)
     answered = answer_publisher_offer(
         offer.sdp,
         agreement=agreement,
@@ -60,7 +59,7 @@ def handle_offer(
     )
     if isinstance(answered, NegotiationRefused):
         return answered
-    session.agree(answered.agreement)
+    hall.agree(session, answered.agreement)
     hall.touch(session.sid)
     hall.tell(session, messages.answer(answered.sdp, offer.id))
     _publish(hall, session, answered.tracks)
@@ -122,16 +121,12 @@ def _refusal(
     return None
 
 
-def _fresh(hall: Gathering, session: Session) -> Agreement:
-    can_subscribe = session.participant.permission.can_subscribe
+def _fresh(hall: Gathering) -> Agreement:
     return Agreement.fresh(
         transport=hall.house.row_ids.next(),
         role=Role.PUBLISHER,
         ufrag=new_ufrag(hall.place.worker),
         password=new_ice_password(),
-        channels=channels_of(
-            Role.PUBLISHER, can_subscribe=can_subscribe, row_ids=hall.house.row_ids
-        ),
     )
 
 

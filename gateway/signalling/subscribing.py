@@ -61,7 +61,7 @@ def handle_answer(
     if isinstance(accepted, NegotiationRefused):
         return accepted
     session.offer = None
-    session.agree(accepted.agreement)
+    hall.agree(session, accepted.agreement)
     session.declined.update(accepted.declined)
     hall.unsettle(session.sid)
     _tell_publishers(hall, accepted.agreement)

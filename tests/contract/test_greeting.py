@@ -110,10 +110,10 @@ async def test_a_frame_may_arrive_byte_by_byte(connect: Datapath) -> None:
 @pytest.mark.parametrize(
     "frame",
     [
-        pb.Frame(send=pb.Send(row=1, payload=b"x")),
+        pb.Frame(send=pb.Send(to="192.0.2.1:3478", payload=b"x")),
         pb.Frame(),
     ],
-    ids=["send", "nothing"],
+    ids=["a TURN answer", "nothing"],
 )
 async def test_a_verb_that_is_not_built_is_unsupported(
     controller: Controller, frame: pb.Frame

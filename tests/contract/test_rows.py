@@ -278,7 +278,7 @@ class TestConflicts:
 class TestUnsupported:
     @pytest.mark.parametrize(
         "kind",
-        ["data_channel", "allocation", "permission", "channel", "link", "listener", None],
+        ["allocation", "permission", "channel", "link", "listener", None],
     )
     async def test_rows_that_are_not_built_are_unsupported(
         self, controller: Controller, kind: str | None

@@ -32,6 +32,16 @@ def leg(
     return pb.Row(id=id_, room=room, leg=made)
 
 
+def channel(
+    id_: int, of: int, *, room: int = ROOM, deliver: bool = True, **fields: object
+) -> pb.Row:
+    """A reliable data channel of "somebody"."""
+    role = pb.DataChannel.DELIVER if deliver else pb.DataChannel.PUBLISH
+    given = {"label": "_reliable", "ordered": True, "group": "reliable", "identity": "somebody"}
+    made = pb.DataChannel(transport=of, role=role, **(given | fields))  # type: ignore[arg-type]
+    return pb.Row(id=id_, room=room, data_channel=made)
+
+
 def memo(
     id_: int, value: bytes = b"", *, room: int = 0, key: str = "", not_after_ns: int = 0
 ) -> pb.Row:

@@ -47,9 +47,10 @@ def test_a_participant_is_what_its_grant_says() -> None:
     assert participant.joined_s == NOW.wall_s
 
 
-def test_nobody_is_promised_data_messages_yet() -> None:
-    permission = admitted(a_room(), can_publish_data=True).participant.permission
-    assert not permission.can_publish_data
+def test_data_messages_are_allowed_as_the_grant_says() -> None:
+    for granted in (True, False):
+        permission = admitted(a_room(), can_publish_data=granted).participant.permission
+        assert permission.can_publish_data is granted
 
 
 def test_sources_of_the_grant_are_kept_in_a_fixed_order() -> None:

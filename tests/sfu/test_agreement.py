@@ -9,7 +9,10 @@ from hypothesis import strategies as st
 from gateway.sfu.agreement import (
     NOTE_LIMIT_BYTES,
     Agreement,
+    ChannelLabel,
+    ChannelRole,
     Codec,
+    DataChannel,
     Encoding,
     Extensions,
     Feedback,
@@ -58,6 +61,10 @@ _agreements = st.builds(
     st.lists(_sections, max_size=4).map(tuple),
     _row,
     _row,
+    st.lists(
+        st.builds(DataChannel, _row, st.sampled_from(ChannelLabel), st.sampled_from(ChannelRole)),
+        max_size=6,
+    ).map(tuple),
 )
 
 

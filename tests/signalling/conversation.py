@@ -78,6 +78,8 @@ class Table:
         assert row.worker == PLACE.worker
         assert row.id in self.rows or row.id not in self.used, "an id is never used again"
         match row.WhichOneof("kind"):
+            case "data_channel":
+                assert self.rows[row.data_channel.transport].HasField("transport")
             case "stream":
                 assert self.rows[row.stream.transport].HasField("transport")
             case "leg":
@@ -87,20 +89,30 @@ class Table:
         self.used.add(row.id)
 
     def _delete(self, row_id: int) -> None:
-        """Deleting a transport deletes its streams and legs, deleting a stream its legs."""
+        """Deleting a transport deletes what is on it, deleting a stream its legs."""
         gone = {row_id}
         for _ in range(2):
             gone |= {
                 row.id
                 for row in self.rows.values()
                 if (row.HasField("stream") and row.stream.transport in gone)
+                or (row.HasField("data_channel") and row.data_channel.transport in gone)
                 or (row.HasField("leg") and (row.leg.transport in gone or row.leg.stream in gone))
             }
         for each in gone:
             self.rows.pop(each, None)
 
     def kinds(self) -> Counter[str]:
-        return Counter(row.WhichOneof("kind") or "" for row in self.rows.values())
+        """How many rows there are of each kind that carries media."""
+        kinds: Counter[str] = Counter(row.WhichOneof("kind") or "" for row in self.rows.values())
+        del kinds["data_channel"]
+        return kinds
+
+    def channels(self) -> list[tuple[str, str, bool]]:
+        """Data channels: whose, under which label, and whether it delivers or may publish."""
+        rows = [row.data_channel for row in self.rows.values() if row.HasField("data_channel")]
+        deliver = pb.DataChannel.DELIVER
+        return sorted((r.identity, r.label, r.role == deliver or r.may_publish) for r in rows)
 
     def dumped(self) -> list[pb.Row]:
         return [redacted(row) for row in self.rows.values()]

@@ -43,7 +43,7 @@ def test_join_says_what_clients_need_to_go_on() -> None:
     )
     assert me.permission.can_publish
     assert me.permission.can_subscribe
-    assert not me.permission.can_publish_data
+    assert me.permission.can_publish_data
     assert me.state == models.ParticipantInfo.JOINED
 
 

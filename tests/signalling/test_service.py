@@ -109,7 +109,9 @@ def transports(datapath: FakeDatapath) -> list[int]:
 
 
 def kinds(datapath: FakeDatapath) -> list[str]:
-    return sorted(row.WhichOneof("kind") or "" for row in table(datapath).values())
+    """Of rows that carry media."""
+    found = (row.WhichOneof("kind") or "" for row in table(datapath).values())
+    return sorted(kind for kind in found if kind != "data_channel")
 
 
 async def settled(datapath: FakeDatapath) -> None:
