@@ -138,6 +138,9 @@ async def test_a_leave_is_seen_by_the_others_with_its_reason(
 
 
 async def test_rows_of_those_who_left_are_gone(house: GatewayProcess, room: str) -> None:
+    async with asyncio.timeout(20):  # the rooms of other tests end first
+        while await house.metric("gateway_datapath_transports"):
+            await asyncio.sleep(0.05)
     async with sdk_participant(house.ws, token("doctor", room)) as doctor:
         await doctor.publish_tone(440)
         await house.until_metric("gateway_datapath_history_bytes", 1)
