@@ -44,7 +44,7 @@ impl Machine {
             (RowKind::Stream(put), Some(Entity::Stream(index))) => self.replace_stream(index, put),
             (RowKind::Leg(put), Some(Entity::Leg(index))) => self.replace_leg(now, index, put),
             (RowKind::Transport(put), _) => self.add_transport(now, row.id, room, put),
-            (RowKind::Stream(put), _) => self.add_stream(row.id, room, put),
+            (RowKind::Stream(put), _) => self.add_stream(now, row.id, room, put),
             (RowKind::Leg(put), _) => self.add_leg(now, row.id, room, put),
         }
     }
@@ -80,7 +80,7 @@ impl Machine {
         self.wake(index, now);
     }
 
-    fn add_stream(&mut self, id: RowId, room: u64, row: StreamRow) {
+    fn add_stream(&mut self, now: Time, id: RowId, room: u64, row: StreamRow) {
         // Plan::check saw the transport.
         let Some(Entity::Transport(transport)) = self.ids.get(&row.transport).copied() else {
             return;
@@ -93,6 +93,7 @@ impl Machine {
             transport.streams.push(index);
             stream.latch_known(index, &mut transport.origins);
         }
+        self.wake(transport, now); // reports of a transport begin with its first stream or leg
     }
 
     fn replace_stream(&mut self, index: u32, row: StreamRow) {
@@ -128,6 +129,7 @@ impl Machine {
         }
         self.match_codecs(index);
         self.request_key_frame_if_ready(now, index);
+        self.wake(transport, now);
     }
 
     /// The first number of a leg. An SSRC that was used on this transport before goes on where it

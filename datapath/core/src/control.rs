@@ -20,8 +20,12 @@ use crate::renumber::{Numbered, Original};
 use crate::rows::MediaKind;
 use crate::transport::Queued;
 
-/// A compound is cut here, well below any path's MTU.
+/// A compound is cut here: with the SRTCP trailer it fits the smallest path MTU, 1280 for IPv6.
 const COMPOUND_BYTES: usize = 1100;
+/// A NACK before its entries, of which a number takes one at most.
+const NACK_BYTES: usize = 12;
+/// What may stand in one compound with a transport-wide feedback, which may take 1100 alone.
+const BESIDE_TRANSPORT_CC: usize = 100;
 /// Report blocks that one receiver report can hold (RFC 3550 section 6.4.1).
 const REPORT_BLOCKS: usize = 31;
 /// The same packet is not sent again within this time: a second request that comes so soon left
@@ -232,6 +236,9 @@ impl Machine {
                 beyond_repair |=
                     source.nack.poll(now, round_trip, &mut self.asked) == Repair::GivenUp;
                 self.counters.nacks_sent += self.asked.len() as u64;
+                if compound.len() + NACK_BYTES + 4 * self.asked.len() > COMPOUND_BYTES {
+                    full.push(std::mem::replace(&mut compound, self.outbox.buffer()));
+                }
                 Nack::write_lost(
                     &mut compound,
                     transport.own_ssrc,
@@ -239,9 +246,6 @@ impl Machine {
                     self.asked.iter().copied(),
                 );
                 next(source.nack.poll_timeout());
-                if compound.len() > COMPOUND_BYTES / 2 {
-                    full.push(std::mem::replace(&mut compound, self.outbox.buffer()));
-                }
             }
             if beyond_repair && stream.row.kind == MediaKind::Video {
                 stream.key_frame.request(now);
@@ -255,6 +259,9 @@ impl Machine {
                 }
                 next(stream.key_frame.poll_timeout());
             }
+        }
+        if compound.len() > BESIDE_TRANSPORT_CC {
+            full.push(std::mem::replace(&mut compound, self.outbox.buffer()));
         }
         if let Some(recorder) = transport.recorder.as_deref_mut() {
             let media_ssrc = transport.origins.keys().next().copied().unwrap_or_default();
@@ -282,10 +289,22 @@ impl Machine {
             for stream in transport.streams.clone() {
                 self.refresh_stream_facts(now, stream);
             }
+            self.note_legs_that_ceased(now, index);
             self.write_sender_reports(now, index);
             self.write_receiver_reports(now, index);
         }
         self.transports.get(index).map(|transport| transport.reports.poll_timeout())
+    }
+
+    fn note_legs_that_ceased(&mut self, now: Time, index: u32) {
+        let Some(transport) = self.transports.get(index) else { return };
+        for leg in &transport.legs {
+            if let Some(leg) = self.legs.get_mut(*leg)
+                && leg.ceased_to_flow(now)
+            {
+                self.changed.note(leg.id);
+            }
+        }
     }
 
     fn write_sender_reports(&mut self, now: Time, index: u32) {

@@ -210,9 +210,7 @@ impl Machine {
             if let Some(bytes) = write_packet(transport, leg, queued, kept, send_time, slab) {
                 self.outbox.book(to, bytes);
                 count(&mut self.counters, leg, queued, kept.payload.len());
-                if leg.facts.first_packet.is_none() {
-                    leg.facts.first_packet = Some(now);
-                    leg.revision += 1;
+                if leg.begins_to_flow(now) {
                     self.changed.note(leg.id);
                     started = true;
                 }

@@ -120,11 +120,15 @@ pub struct EncodingFacts {
     pub rid: Box<str>,
     /// Latched SSRC.
     pub ssrc: u32,
+    /// A packet of it came in the last second.
+    pub flowing: bool,
 }
 
 /// A leg as it stands.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LegFacts {
+    /// A packet was sent in the last second.
+    pub flowing: bool,
     /// When the first packet was sent.
     pub first_packet: Option<Time>,
 }

@@ -5,6 +5,7 @@ use crate::facts::LegFacts;
 use crate::history::Meta;
 use crate::renumber::{Numbered, Original, Renumber};
 use crate::rows::{Codec, LegRow, RowId};
+use crate::stream::FLOWING;
 
 /// How many retransmissions are remembered so as not to send the same one twice within a round trip.
 const RECENT: usize = 32;
@@ -40,6 +41,8 @@ pub(crate) struct Leg {
     pub(crate) timestamp_offset: u32,
     newest_timestamp: u32,
     newest_sent: Time,
+    /// When a packet left, be it new or sent again.
+    left: Time,
     rtx_sequence: u64,
     recent_rtx: [(u64, Time); RECENT],
     recent_at: usize,
@@ -79,6 +82,7 @@ impl Leg {
             timestamp_offset: 0,
             newest_timestamp: 0,
             newest_sent: Time::default(),
+            left: Time::default(),
             rtx_sequence: first,
             recent_rtx: [(0, Time::default()); RECENT],
             recent_at: 0,
@@ -160,6 +164,28 @@ impl Leg {
         if self.source == Some(source) && !self.row.paused && !self.interrupted {
             self.renumber.skip(source, sequence);
         }
+    }
+
+    /// A packet leaves; says whether that changed the facts.
+    pub(crate) fn begins_to_flow(&mut self, now: Time) -> bool {
+        self.left = now;
+        if self.facts.flowing {
+            return false;
+        }
+        self.facts.flowing = true;
+        self.facts.first_packet.get_or_insert(now);
+        self.revision += 1;
+        true
+    }
+
+    /// Whether the leg flowed and does no longer, which changed the facts.
+    pub(crate) fn ceased_to_flow(&mut self, now: Time) -> bool {
+        if !self.facts.flowing || now.saturating_since(self.left) < FLOWING {
+            return false;
+        }
+        self.facts.flowing = false;
+        self.revision += 1;
+        true
     }
 
     /// Counts a packet that left.

@@ -34,7 +34,10 @@ impl Machine {
             let Some(transport) = self.transports.get_mut(index) else { break None };
             match transport.dtls.poll(&mut record) {
                 Output::Packet(bytes) => {
-                    let Some(to) = transport.paths.current(now) else { continue };
+                    let Some(to) = transport.paths.current(now) else {
+                        self.counters.drop(Drop::NoPath);
+                        continue;
+                    };
                     let mut datagram = self.outbox.buffer();
                     datagram.extend_from_slice(bytes);
                     self.outbox.send(to, datagram);
@@ -46,6 +49,7 @@ impl Machine {
                     self.counters.dtls_connected += 1;
                     self.set_dtls_state(index, DtlsState::Connected);
                     self.request_key_frames_for(now, index);
+                    self.wake(index, now); // reports begin
                 }
                 Output::ApplicationData(_) => self.counters.drop(Drop::SctpUnsupported),
                 Output::Closed => {

@@ -24,8 +24,8 @@ pub(crate) const MOST_SOURCES: usize = 8;
 /// A source that was silent this long gives way to another of the same stream. Lower: two sources
 /// that overlap while a browser changes over flap. Higher: the picture stands still that long.
 const GIVES_WAY: Duration = Duration::from_millis(300);
-/// Without a packet for this long a stream no longer flows.
-const FLOWING: Duration = Duration::from_secs(1);
+/// Without a packet for this long a stream or leg no longer flows.
+pub(crate) const FLOWING: Duration = Duration::from_secs(1);
 
 /// Whose packets carry an SSRC on a transport.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -207,14 +207,19 @@ impl Stream {
     /// Facts as they stand now, if they changed.
     pub(crate) fn refresh_facts(&mut self, now: Time) -> bool {
         let newest = self.sources.iter().map(|source| source.newest).max();
+        let flows = |newest: Time| now.saturating_since(newest) < FLOWING;
         let facts = StreamFacts {
-            flowing: newest.is_some_and(|newest| now.saturating_since(newest) < FLOWING),
+            flowing: newest.is_some_and(flows),
             first_packet: self.facts.first_packet.or(newest),
             payload_type: self.payload_type,
             encodings: self
                 .sources
                 .iter()
-                .map(|source| EncodingFacts { rid: source.rid.clone(), ssrc: source.ssrc })
+                .map(|source| EncodingFacts {
+                    rid: source.rid.clone(),
+                    ssrc: source.ssrc,
+                    flowing: flows(source.newest),
+                })
                 .collect(),
         };
         if facts == self.facts {

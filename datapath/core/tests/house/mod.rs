@@ -44,6 +44,7 @@ fn count_up(bytes: &mut [u8]) {
 pub struct Sent {
     pub to: SocketAddr,
     pub class: Class,
+    pub bytes: usize,
 }
 
 pub struct House {
@@ -201,7 +202,7 @@ impl House {
                 return;
             }
             for (to, datagram) in sent {
-                self.sent.push(Sent { to, class: classify(&datagram) });
+                self.sent.push(Sent { to, class: classify(&datagram), bytes: datagram.len() });
                 match self.peers.iter().position(|peer| peer.address == to) {
                     Some(index) => self.peers[index].receive(datagram),
                     None => self.astray += 1,

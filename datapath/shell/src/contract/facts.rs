@@ -99,7 +99,7 @@ fn stream(facts: &core::StreamFacts) -> proto::StreamFacts {
             .map(|encoding| proto::EncodingFacts {
                 rid: encoding.rid.as_ref().into(),
                 ssrc: encoding.ssrc,
-                flowing: facts.flowing,
+                flowing: encoding.flowing,
                 bps: 0,
             })
             .collect(),
@@ -109,7 +109,7 @@ fn stream(facts: &core::StreamFacts) -> proto::StreamFacts {
 
 fn leg(facts: &core::LegFacts) -> proto::LegFacts {
     proto::LegFacts {
-        flowing: facts.first_packet.is_some(),
+        flowing: facts.flowing,
         first_packet_ns: ns(facts.first_packet),
         ..proto::LegFacts::default()
     }
